@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// ClickHouseOptions say how to start a ClickHouse server.
+type ClickHouseOptions struct {
+	Dir        string    // data folder, kept between runs; made when missing
+	Native     Port      // native protocol
+	HTTP       Port      // HTTP interface
+	ConfigFile string    // further server configuration (XML or YAML), for example of users; may be empty
+	Args       []string  // further arguments of `clickhouse local`
+	Progress   io.Writer // told of a fetch; nil is standard error
+}
+
+// ClickHouse is a running ClickHouse server.
+type ClickHouse struct {
+	Addr     string // native protocol, host:port; user default, no password
+	HTTPAddr string // HTTP interface, host:port
+	process  *process
+}
+
+// StartClickHouse starts `clickhouse` from PATH, or else the pinned libchdb in a
+// child of this binary ([MaybeRunChild]), and returns when both interfaces
+// answer. ctx bounds the start, a first fetch included, and not the life of the
+// server, which goes on until [ClickHouse.Stop] or the end of this process.
+func StartClickHouse(ctx context.Context, o ClickHouseOptions) (*ClickHouse, error) {
+	native, err := o.Native.choose("ClickHouse")
+	if err != nil {
+		return nil, err
+	}
+	http, err := o.HTTP.choose("ClickHouse HTTP")
+	if err != nil {
+		return nil, err
+	}
+	spec, err := clickHouseProgram(ctx, o.Progress)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the data folder of ClickHouse: %w", err)
+	}
+	spec.logFile = filepath.Join(o.Dir, "clickhouse.log")
+	spec.args = append(spec.args, clickHouseArgs(o, native, http)...)
+	child, err := startProcess(spec)
+	if err != nil {
+		return nil, err
+	}
+	server := &ClickHouse{Addr: address(native), HTTPAddr: address(http), process: child}
+	if err := child.awaitReady(ctx, server.answers); err != nil {
+		return nil, err
+	}
+	return server, nil
+}
+
+// clickHouseProgram finds what to run; its arguments are still to be added.
+func clickHouseProgram(ctx context.Context, progress io.Writer) (processSpec, error) {
+	if path, err := exec.LookPath("clickhouse"); err == nil {
+		return processSpec{engine: "ClickHouse", path: path, args: []string{"clickhouse", "local"}}, nil
+	}
+	if !embedsClickHouse {
+		return processSpec{}, fmt.Errorf("%w: this build holds no embedded ClickHouse: %s", ErrUnavailable, installClickHouse)
+	}
+	if !childIsDispatched.Load() {
+		return processSpec{}, errors.New("start ClickHouse: this program does not call engine.MaybeRunChild first thing, so it cannot run the embedded one in a child of itself")
+	}
+	library, err := libchdb(ctx, progress)
+	if err != nil {
+		return processSpec{}, err
+	}
+	return processSpec{engine: "ClickHouse", path: "/proc/self/exe", args: []string{"grapevine", ChildCommand, library}}, nil
+}
+
+// clickHouseArgs are those of `clickhouse local`. The last query never ends
+// while standard input is open: that is what keeps the server up, and ends it
+// when the parent is gone.
+func clickHouseArgs(o ClickHouseOptions, native, http int) []string {
+	args := []string{
+		"--path=" + o.Dir,
+		fmt.Sprintf("--tcp_port=%d", native),
+		fmt.Sprintf("--http_port=%d", http),
+		"--listen_host=" + loopback,
+	}
+	if o.ConfigFile != "" {
+		args = append(args, "--config-file="+o.ConfigFile)
+	}
+	args = append(args, o.Args...)
+	return append(args, "--query", "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; SELECT count() FROM file(stdin, 'LineAsString', 'l String')")
+}
+
+// answers asks both interfaces.
+func (c *ClickHouse) answers(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.HTTPAddr+"/ping", nil)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	response.Body.Close() //nolint:errcheck // only the status counts
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("/ping answers %s", response.Status)
+	}
+	return selectOne(ctx, clickhouse.OpenDB(&clickhouse.Options{Addr: []string{c.Addr}}))
+}
+
+func selectOne(ctx context.Context, db *sql.DB) error {
+	defer db.Close() //nolint:errcheck // a look only
+	var one int
+	return db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+}
+
+// Stop ends the server; its data stays. When ctx is done first, it is killed.
+func (c *ClickHouse) Stop(ctx context.Context) error {
+	return c.process.stop(ctx, c.process.stdin.Close)
+}
+
+// Ended is closed when the server is gone, for whatever reason.
+func (c *ClickHouse) Ended() <-chan struct{} { return c.process.ended }
+
+// PID is the server's process id.
+func (c *ClickHouse) PID() int { return c.process.pid() }

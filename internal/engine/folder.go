@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// FolderEnv names the environment variable that overrides where fetched engines
+// are kept.
+const FolderEnv = "GRAPEVINE_ENGINES"
+
+const modulePath = "github.com/grapevinehq/grapevine"
+
+// Folder is where fetched engines are kept: what [FolderEnv] says, or else
+// .engines at the top of the checkout that the working directory is in, or else
+// grapevine/engines in the user's cache. The folder need not exist yet.
+func Folder() (string, error) {
+	if dir := os.Getenv(FolderEnv); dir != "" {
+		return filepath.Abs(dir)
+	}
+	if top, ok := checkout(); ok {
+		return filepath.Join(top, ".engines"), nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a folder for engines (set %s to choose one): %w", FolderEnv, err)
+	}
+	return filepath.Join(cache, "grapevine", "engines"), nil
+}
+
+// checkout returns the nearest folder at or above the working directory that
+// holds the source of this module.
+func checkout() (string, bool) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", false
+	}
+	for {
+		if declaresModule(filepath.Join(dir, "go.mod")) {
+			return dir, true
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", false
+		}
+		dir = parent
+	}
+}
+
+func declaresModule(file string) bool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.TrimSpace(line) == "module "+modulePath {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// process is a child that dies with its parent.
+type process struct {
+	engine  string
+	cmd     *exec.Cmd
+	stdin   io.Closer
+	logFile string
+	ended   chan struct{} // closed when the child is gone; err is set before
+	err     error
+}
+
+// processSpec says what to run.
+type processSpec struct {
+	engine  string // for errors
+	path    string
+	args    []string // args[0] is the name that the process shows
+	env     []string // added to the environment
+	dir     string   // working directory
+	logFile string   // takes stdout and stderr, appended
+}
+
+// startProcess starts a child that the kernel kills when this process dies,
+// whichever way. The kernel ties that to the thread that forked, so a thread of its
+// own forks the child and stays until it is gone. The child gets a process group
+// of its own: a Ctrl-C in the terminal is for the parent to handle, which then
+// stops its engines in order.
+func startProcess(spec processSpec) (*process, error) {
+	output, err := os.OpenFile(spec.logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open the log of %s: %w", spec.engine, err)
+	}
+	defer output.Close() //nolint:errcheck // the child has its own handle
+	cmd := &exec.Cmd{
+		Path: spec.path, Args: spec.args, Dir: spec.dir,
+		Env:    append(os.Environ(), spec.env...),
+		Stdout: output, Stderr: output,
+		SysProcAttr: diesWithParent(),
+	}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.engine, err)
+	}
+	p := &process{engine: spec.engine, cmd: cmd, stdin: stdin, logFile: spec.logFile, ended: make(chan struct{})}
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		defer close(p.ended)
+		if err := cmd.Start(); err != nil {
+			started <- err
+			return
+		}
+		started <- nil
+		p.err = cmd.Wait()
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.engine, err)
+	}
+	return p, nil
+}
+
+// awaitReady asks answers until it answers, the child is gone, or ctx ends. On
+// failure the child is killed.
+func (p *process) awaitReady(ctx context.Context, answers func(context.Context) error) error {
+	err := awaitAnswer(ctx, p.ended, answers)
+	if err == nil {
+		return nil
+	}
+	p.kill()
+	return fmt.Errorf("start %s: %w; the end of its log, %s:\n%s", p.engine, err, p.logFile, tail(p.logFile, 10))
+}
+
+// errEnded is why an engine that ended while it was starting is not ready.
+var errEnded = errors.New("it ended while it was starting")
+
+// awaitAnswer asks until there is an answer, ended is closed, or ctx is done.
+func awaitAnswer(ctx context.Context, ended <-chan struct{}, answers func(context.Context) error) error {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
+		err := answers(attempt)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ended:
+			return errEnded
+		case <-ctx.Done():
+			return fmt.Errorf("it does not answer: %w (last: %w)", ctx.Err(), err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// stop asks the child to end, and kills it when ctx is done first.
+func (p *process) stop(ctx context.Context, ask func() error) error {
+	select {
+	case <-p.ended: // it is gone already
+		return nil
+	default:
+	}
+	if err := ask(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.kill()
+		return fmt.Errorf("ask %s to stop: %w", p.engine, err)
+	}
+	select {
+	case <-p.ended:
+		return nil
+	case <-ctx.Done():
+		p.kill()
+		return fmt.Errorf("stop %s: it did not end and was killed: %w", p.engine, ctx.Err())
+	}
+}
+
+func (p *process) kill() {
+	p.cmd.Process.Kill() //nolint:errcheck // fails only when it is gone, which is awaited next
+	<-p.ended
+}
+
+// pid is the child's process id.
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+func tail(file string, n int) string {
+	text, err := os.ReadFile(file)
+	if err != nil || len(text) == 0 {
+		return "(" + filepath.Base(file) + " is empty)"
+	}
+	return lastLines(string(text), n)
+}
