@@ -1,0 +1,43 @@
+package pipeline
+
+import "context"
+
+// Memory reads and journals the state of one partition, all of it in one slot
+// group, under the fence taken at takeover (state).
+type Memory interface {
+	// Get reads values of the partition's own keys, nil where there is none.
+	Get(ctx context.Context, keys []string) ([][]byte, error)
+	// Begin sets the begin record of a batch unless a record of it or of a later
+	// batch stands, and returns what stands: bounds, facts, and the record when
+	// it is filled.
+	Begin(ctx context.Context, bounds Bounds, facts []byte) (Journal, error)
+	// Fill journals what was decided and applies writes in the same atomic step,
+	// unless a filled record of this batch stands: then that one is returned and
+	// nothing is written. ErrFenced for an older generation or a batch older than
+	// the one recorded; ErrStateLost when the batch before is not known.
+	Fill(ctx context.Context, bounds Bounds, facts, record []byte, writes Writes) (Journal, error)
+	// ApplyShared sets shared fields, by slot group, idempotent by batch number:
+	// every slot group is visited by every batch, so that a lost or older shard
+	// is noticed. all: visit groups without writes too.
+	ApplyShared(ctx context.Context, bounds Bounds, sets []SharedSet) error
+	// Claim sets each key to the record's position if absent, and tells the owner
+	// of each: won when the owner is this very position.
+	Claim(ctx context.Context, bounds Bounds, claims []Claim) (won []bool, err error)
+}
+
+// Claim asks for an id that several partitions may share.
+type Claim struct {
+	Key    string // whole, without prefix: "conv/<org>/<program>/<id>"
+	Offset int64
+}
+
+// Journal is the record of a partition's latest batch.
+type Journal struct {
+	Exists bool
+	Filled bool
+	Bounds Bounds
+	Facts  []byte
+	Record []byte
+	// Encoder is the version of the record's encoding.
+	Encoder int
+}

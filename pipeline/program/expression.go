@@ -1,0 +1,30 @@
+package program
+
+// Expression is a `when`: type-checked when the file is loaded, sandboxed and
+// bounded in cost when it runs.
+type Expression struct {
+	Source  string
+	Program Evaluator
+}
+
+// Evaluator runs a compiled expression; an error counts as false (§9 (27)).
+type Evaluator interface {
+	Eval(env Env) (bool, error)
+}
+
+// Env is what an expression sees. Maps are nil where a thing is not at hand.
+type Env struct {
+	Member     map[string]any
+	Conversion map[string]any
+	Program    map[string]any
+	Stats      map[string]any
+}
+
+// Holds evaluates; a nil expression holds, a failing one does not.
+func (e *Expression) Holds(env Env) bool {
+	if e == nil {
+		return true
+	}
+	ok, err := e.Program.Eval(env)
+	return err == nil && ok
+}

@@ -1,0 +1,98 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/grapevinehq/grapevine/pipeline/event"
+)
+
+// Stage is what the batch loop does with one input topic. There is one for
+// each of clicks, conversions, members, fulfillments and credits.
+type Stage interface {
+	// Topic is the contract's name of the input topic.
+	Topic() string
+	// WaitsFor names the topics whose records must have been processed before a
+	// batch of this one may be looked up (the barrier of contract §4).
+	WaitsFor() []string
+	// Tables names every table that the stage writes, for the question whether
+	// the books hold a batch that Redis does not know.
+	Tables() []string
+	// TakeOver readies what the stage remembers of a partition in this process.
+	TakeOver(ctx context.Context, p *Session) (Worker, error)
+}
+
+// Worker is a stage at work on one partition, under one generation. Its calls
+// come from one goroutine, but for Decode, which runs ahead of them.
+type Worker interface {
+	// Decode parses and validates; it is pure, and runs while the batch before
+	// is still being written. It keeps the records.
+	Decode(bounds Bounds, records []event.Record) (Work, error)
+}
+
+// Work is one batch on its way through the stages of the loop. The loop calls
+// the methods in this order:
+//
+//	LookUp -> [Facts | TakeFacts -> Claim] -> Decide -> Record -> TakeRecord -> Outcome
+//
+// and on a replay of a journalled batch only TakeRecord -> Outcome.
+type Work interface {
+	// LookUp reads what Redis and the books remember of the batch's keys. It
+	// writes nothing.
+	LookUp(ctx context.Context, progress Progress) error
+	// Facts returns what LookUp found, encoded, when the batch must claim ids
+	// that several partitions share; nil when it claims nothing.
+	Facts() ([]byte, error)
+	// TakeFacts replaces what LookUp found by what the begin record holds.
+	TakeFacts(facts []byte) error
+	// Claim claims shared ids: set if absent, the owner being the record's
+	// position. It is sent only after the begin record was answered.
+	Claim(ctx context.Context) error
+	// Decide computes verdicts and all that follows from them. It is pure.
+	Decide() error
+	// Record encodes what was decided: all that a replay by another worker needs
+	// beside the input records.
+	Record() ([]byte, error)
+	// TakeRecord takes a journalled record, the own or another worker's: from
+	// here on only the record counts.
+	TakeRecord(record []byte) error
+	// Outcome is what the record makes of the input.
+	Outcome() (Outcome, error)
+}
+
+// Outcome is what a decided batch does.
+type Outcome struct {
+	Writes      Writes       // the partition's own memory in Redis, atomic with the journal
+	Shared      []SharedSet  // memory that other partitions read, by slot group
+	Blocks      []Block      // the books, in this order
+	Messages    []Message    // what is published, after the books
+	DeadLetters []DeadLetter // published with the original bytes, and written to dead_letters
+	Counts      []Count      // for the metrics: events by type and verdict
+}
+
+// Writes changes the partition's own memory, all in the partition's slot
+// group. Keys are relative: the state adds its prefix.
+type Writes struct {
+	Set    []KeyValue // set a value
+	Append []KeyValue // append to a packed bucket
+	Delete []string
+}
+
+// KeyValue is one write.
+type KeyValue struct {
+	Key   string
+	Value []byte
+}
+
+// SharedSet sets one field of a hash in the slot group of its key (Value nil:
+// removes it).
+type SharedSet struct {
+	Key, Field string
+	Value      []byte
+}
+
+// Count adds N to the counter of a verdict.
+type Count struct {
+	Type    event.Type
+	Verdict string
+	N       int
+}
