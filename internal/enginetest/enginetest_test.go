@@ -55,3 +55,9 @@ func TestKafka_gives_each_test_a_broker(t *testing.T) {
 		t.Errorf("both listen on %s", a.Addr)
 	}
 }
+
+func TestApacheKafka_is_shared(t *testing.T) {
+	if a, b := enginetest.ApacheKafka(t), enginetest.ApacheKafka(t); a.Addr != b.Addr {
+		t.Errorf("started twice: %s and %s", a.Addr, b.Addr)
+	}
+}
