@@ -1,0 +1,179 @@
+package recall
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+	"pgregory.net/rapid"
+)
+
+// store is the partition's memory as Redis keeps it.
+type store map[string][]byte
+
+func (s store) Get(_ context.Context, keys []string) ([][]byte, error) {
+	out := make([][]byte, len(keys))
+	for i, k := range keys {
+		out[i] = s[k]
+	}
+	return out, nil
+}
+
+func (s store) apply(w pipeline.Writes) {
+	for _, kv := range w.Set {
+		s[kv.Key] = kv.Value
+	}
+	for _, kv := range w.Append {
+		s[kv.Key] = append(s[kv.Key], kv.Value...)
+	}
+	for _, k := range w.Delete {
+		delete(s, k)
+	}
+}
+
+var hasher = NewHasher([16]byte{1, 2, 3})
+
+func entry(key, event int, counted bool, ms int64) Entry {
+	k, _ := hasher.Key(nil, "org", fmt.Sprint(key))
+	e, _ := hasher.Event(nil, k, "source", fmt.Sprint(event))
+	return Entry{Key: k, Event: e, Counted: counted, Time: ms}
+}
+
+// The memory answers as two plain maps would, over batches, restarts of the
+// worker and segments that fill up.
+func TestMemory_answers_like_plain_maps(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ctx := t.Context()
+		redis := store{}
+		options := Options{Retention: 1 << 40, Buckets: 1}
+		m, err := Open(ctx, redis, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[[2]int]bool{}
+		counted := map[int]int64{}
+		for batch := range rapid.IntRange(1, 6).Draw(t, "batches") {
+			if rapid.Bool().Draw(t, "restart") {
+				if m, err = Open(ctx, redis, options); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n := rapid.IntRange(0, 400).Draw(t, "events")
+			var entries []Entry
+			var keys []Key
+			ids := make([][2]int, n)
+			for i := range n {
+				ids[i] = [2]int{rapid.IntRange(0, 300).Draw(t, "key"), rapid.IntRange(0, 5).Draw(t, "event")}
+				keys = append(keys, entry(ids[i][0], 0, false, 0).Key)
+			}
+			found, err := m.LookUp(ctx, keys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, id := range ids {
+				e := entry(id[0], id[1], i%3 > 0, int64(batch*1000+i)-700)
+				if got := found.Seen(e.Key, e.Event); got != seen[id] {
+					t.Fatalf("batch %d: event %v seen %v, want %v", batch, id, got, seen[id])
+				}
+				at, ok := found.LastCounted(e.Key)
+				if want, wantOK := counted[id[0]]; at != want || ok != wantOK {
+					t.Fatalf("batch %d: key %d last counted at %d %v, want %d %v", batch, id[0], at, ok, want, wantOK)
+				}
+				if seen[id] {
+					continue
+				}
+				found.Remember(e)
+				entries = append(entries, e)
+				seen[id] = true
+				if e.Counted {
+					counted[id[0]] = e.Time
+				}
+			}
+			redis.apply(m.Write(entries, int64(batch)))
+		}
+	})
+}
+
+func TestMemory_forgets_after_retention_and_not_before(t *testing.T) {
+	ctx := t.Context()
+	redis := store{}
+	m, err := Open(ctx, redis, Options{Retention: 1000, Buckets: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := entry(1, 1, true, 5)
+	redis.apply(m.Write([]Entry{first}, 0))
+	for now := int64(100); now <= 1000; now += 100 {
+		redis.apply(m.Write([]Entry{entry(2, int(now), false, 0)}, now))
+		found, err := m.LookUp(ctx, []Key{first.Key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !found.Seen(first.Key, first.Event) {
+			t.Fatalf("forgotten after %d ms of 1000", now)
+		}
+	}
+	for now := int64(1100); now <= 4000; now += 100 {
+		redis.apply(m.Write([]Entry{entry(2, int(now), false, 0)}, now))
+	}
+	found, err := m.LookUp(ctx, []Key{first.Key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found.Seen(first.Key, first.Event) {
+		t.Fatal("still remembered after four times the retention")
+	}
+	if len(m.segments) > 7 {
+		t.Fatalf("%d segments are kept", len(m.segments))
+	}
+	if again, err := Open(ctx, redis, m.options); err != nil || again.Len() != m.Len() {
+		t.Fatalf("reopened: %v entries, %v, want %d", again.Len(), err, m.Len())
+	}
+}
+
+func TestFilter_misses_nothing_and_rarely_errs(t *testing.T) {
+	var f filter
+	const n = 200_000
+	for i := range uint64(n) {
+		f.add(fingerprint(i*2654435761, 3, 8))
+	}
+	wrong := 0
+	for i := range uint64(n) {
+		if !f.has(fingerprint(i*2654435761, 3, 8)) {
+			t.Fatalf("key %d was added and is not there", i)
+		}
+		if f.has(fingerprint(i*2654435761, 4, 8)) {
+			wrong++
+		}
+	}
+	if wrong > n/50 {
+		t.Fatalf("%d of %d keys that are not there may be there", wrong, n)
+	}
+	t.Logf("%d false positives of %d", wrong, n)
+}
+
+func BenchmarkMemory_batch_of_new_clicks(b *testing.B) {
+	ctx := b.Context()
+	redis := store{}
+	m, err := Open(ctx, redis, Options{Retention: 1 << 40, Buckets: 1024})
+	if err != nil {
+		b.Fatal(err)
+	}
+	const n = 10_000
+	next := 0
+	for b.Loop() {
+		keys := make([]Key, n)
+		entries := make([]Entry, n)
+		for i := range n {
+			next++
+			entries[i] = entry(next, 0, true, 1)
+			keys[i] = entries[i].Key
+		}
+		if _, err := m.LookUp(ctx, keys); err != nil {
+			b.Fatal(err)
+		}
+		redis.apply(m.Write(entries, 1))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n*b.N), "ns/click")
+}
