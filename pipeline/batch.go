@@ -60,9 +60,25 @@ type MessageHeader struct {
 	Value []byte
 }
 
-// DeadLetter says why the record at Index of a batch was refused.
+// DeadLetter says why the record at Index of a batch was refused. What is known
+// of the event stands in the books; its payload does not.
 type DeadLetter struct {
-	Index  int
-	Reason string // §2 and §3: invalid, unknown_program, unknown_referral_code, no_exchange_rate, ...
-	Detail string // every problem, for a person
+	Index     int
+	Reason    string // §2 and §3: invalid, unknown_program, unknown_referral_code, no_exchange_rate, code_taken, ...
+	Detail    string // every problem, for a person
+	OrgID     string // these four where the event told them
+	ProgramID string
+	EventID   string
+	Source    string
+	// Original is set when the letter is not about a record of this batch, but
+	// about one that was processed before (a code that turned out to be taken).
+	Original *Original
+}
+
+// Original is a record of before, whole.
+type Original struct {
+	Position Position
+	Key      []byte
+	Value    []byte
+	Headers  []MessageHeader
 }

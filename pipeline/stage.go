@@ -17,6 +17,9 @@ type Stage interface {
 	// Tables names every table that the stage writes, for the question whether
 	// the books hold a batch that Redis does not know.
 	Tables() []string
+	// Shared tells whether the stage writes memory that other partitions read:
+	// then each of its batches visits every slot group.
+	Shared() bool
 	// TakeOver readies what the stage remembers of a partition in this process.
 	TakeOver(ctx context.Context, p *Session) (Worker, error)
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
+const apacheKafkaName = "Apache Kafka"
+
 // ApacheKafkaOptions say how to start an Apache Kafka broker.
 type ApacheKafkaOptions struct {
 	Dir      string // data folder, kept between runs; made when missing
@@ -40,15 +42,19 @@ type ApacheKafka struct {
 // up. Without java or mvn the error is a [*MissingProgramError]. ctx bounds the
 // start and not the life of the broker.
 func StartApacheKafka(ctx context.Context, o ApacheKafkaOptions) (*ApacheKafka, error) {
+	return onFreePort(true, func() (*ApacheKafka, error) { return startApacheKafka(ctx, o) })
+}
+
+func startApacheKafka(ctx context.Context, o ApacheKafkaOptions) (*ApacheKafka, error) {
 	java, err := exec.LookPath("java")
 	if err != nil {
-		return nil, &MissingProgramError{Program: "java", Engine: "Apache Kafka"}
+		return nil, &MissingProgramError{Program: "java", Engine: apacheKafkaName}
 	}
 	jars, err := kafkaJars(ctx, o.Progress)
 	if err != nil {
 		return nil, err
 	}
-	port, err := o.Port.choose("Apache Kafka")
+	port, err := o.Port.choose(apacheKafkaName)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +62,8 @@ func StartApacheKafka(ctx context.Context, o ApacheKafkaOptions) (*ApacheKafka, 
 	if err != nil {
 		return nil, err
 	}
-	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
-		return nil, fmt.Errorf("find the data folder of Apache Kafka: %w", err)
+	if o.Dir, err = makeFolder(apacheKafkaName, o.Dir); err != nil {
+		return nil, err
 	}
 	if err := writeServerProperties(o, port, controller); err != nil {
 		return nil, err
@@ -75,7 +81,7 @@ func runBroker(ctx context.Context, o ApacheKafkaOptions, java, classpath string
 		heap = 768
 	}
 	child, err := startProcess(processSpec{
-		engine: "Apache Kafka", path: java, dir: o.Dir,
+		engine: apacheKafkaName, path: java, dir: o.Dir,
 		args: []string{
 			"java", fmt.Sprintf("-Xmx%dm", heap), "-Dorg.apache.logging.log4j.level=WARN",
 			"-cp", classpath, "kafka.Kafka", serverProperties(o.Dir),
@@ -120,9 +126,6 @@ func writeServerProperties(o ApacheKafkaOptions, port, controller int) error {
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
 		fmt.Fprintf(&text, "%s=%s\n", key, settings[key])
 	}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return fmt.Errorf("make the data folder of Apache Kafka: %w", err)
-	}
 	if err := os.WriteFile(serverProperties(o.Dir), []byte(text.String()), 0o644); err != nil {
 		return fmt.Errorf("write the configuration of Apache Kafka: %w", err)
 	}
@@ -141,9 +144,9 @@ func formatStorage(ctx context.Context, java, classpath, dir string) error {
 	}
 	var id [16]byte
 	rand.Read(id[:]) //nolint:errcheck // never fails
-	cluster := base64.RawURLEncoding.EncodeToString(id[:])
+	id[0] = 0        // the tool takes an id that begins with a dash for an option
 	cmd := exec.CommandContext(ctx, java, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", classpath,
-		"kafka.tools.StorageTool", "format", "-t", "A"+cluster[1:], "-c", serverProperties(dir))
+		"kafka.tools.StorageTool", "format", "-t", base64.RawURLEncoding.EncodeToString(id[:]), "-c", serverProperties(dir))
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("format the storage of Apache Kafka: %w: %s", err, lastLines(string(output), 8))
 	}

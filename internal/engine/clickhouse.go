@@ -2,16 +2,19 @@ package engine
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+const (
+	clickHouseName     = "ClickHouse"
+	clickHouseHTTPName = "ClickHouse HTTP"
 )
 
 // ClickHouseOptions say how to start a ClickHouse server.
@@ -28,6 +31,7 @@ type ClickHouseOptions struct {
 type ClickHouse struct {
 	Addr     string // native protocol, host:port; user default, no password
 	HTTPAddr string // HTTP interface, host:port
+	dir      string
 	process  *process
 }
 
@@ -36,11 +40,15 @@ type ClickHouse struct {
 // answer. ctx bounds the start, a first fetch included, and not the life of the
 // server, which goes on until [ClickHouse.Stop] or the end of this process.
 func StartClickHouse(ctx context.Context, o ClickHouseOptions) (*ClickHouse, error) {
-	native, err := o.Native.choose("ClickHouse")
+	return onFreePort(o.Native.Number == 0 || o.HTTP.Number == 0, func() (*ClickHouse, error) { return startClickHouse(ctx, o) })
+}
+
+func startClickHouse(ctx context.Context, o ClickHouseOptions) (*ClickHouse, error) {
+	native, err := o.Native.choose(clickHouseName)
 	if err != nil {
 		return nil, err
 	}
-	http, err := o.HTTP.choose("ClickHouse HTTP")
+	http, err := o.HTTP.choose(clickHouseHTTPName)
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +56,8 @@ func StartClickHouse(ctx context.Context, o ClickHouseOptions) (*ClickHouse, err
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the data folder of ClickHouse: %w", err)
+	if o.Dir, err = makeFolder(clickHouseName, o.Dir); err != nil {
+		return nil, err
 	}
 	spec.logFile = filepath.Join(o.Dir, "clickhouse.log")
 	spec.args = append(spec.args, clickHouseArgs(o, native, http)...)
@@ -57,7 +65,7 @@ func StartClickHouse(ctx context.Context, o ClickHouseOptions) (*ClickHouse, err
 	if err != nil {
 		return nil, err
 	}
-	server := &ClickHouse{Addr: address(native), HTTPAddr: address(http), process: child}
+	server := &ClickHouse{Addr: address(native), HTTPAddr: address(http), dir: o.Dir, process: child}
 	if err := child.awaitReady(ctx, server.answers); err != nil {
 		return nil, err
 	}
@@ -67,7 +75,7 @@ func StartClickHouse(ctx context.Context, o ClickHouseOptions) (*ClickHouse, err
 // clickHouseProgram finds what to run; its arguments are still to be added.
 func clickHouseProgram(ctx context.Context, progress io.Writer) (processSpec, error) {
 	if path, err := exec.LookPath("clickhouse"); err == nil {
-		return processSpec{engine: "ClickHouse", path: path, args: []string{"clickhouse", "local"}}, nil
+		return processSpec{engine: clickHouseName, path: path, args: []string{"clickhouse", "local"}}, nil
 	}
 	if !embedsClickHouse {
 		return processSpec{}, fmt.Errorf("%w: this build holds no embedded ClickHouse: %s", ErrUnavailable, installClickHouse)
@@ -79,7 +87,7 @@ func clickHouseProgram(ctx context.Context, progress io.Writer) (processSpec, er
 	if err != nil {
 		return processSpec{}, err
 	}
-	return processSpec{engine: "ClickHouse", path: "/proc/self/exe", args: []string{"grapevine", ChildCommand, library}}, nil
+	return processSpec{engine: clickHouseName, path: "/proc/self/exe", args: []string{"grapevine", ChildCommand, library}}, nil
 }
 
 // clickHouseArgs are those of `clickhouse local`. The last query never ends
@@ -99,7 +107,7 @@ func clickHouseArgs(o ClickHouseOptions, native, http int) []string {
 	return append(args, "--query", "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; SELECT count() FROM file(stdin, 'LineAsString', 'l String')")
 }
 
-// answers asks both interfaces.
+// answers is nil when this very server answers on both interfaces.
 func (c *ClickHouse) answers(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.HTTPAddr+"/ping", nil)
 	if err != nil {
@@ -114,13 +122,16 @@ func (c *ClickHouse) answers(ctx context.Context) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("/ping answers %s", response.Status)
 	}
-	return selectOne(ctx, clickhouse.OpenDB(&clickhouse.Options{Addr: []string{c.Addr}}))
-}
-
-func selectOne(ctx context.Context, db *sql.DB) error {
+	db := clickhouse.OpenDB(&clickhouse.Options{Addr: []string{c.Addr}})
 	defer db.Close() //nolint:errcheck // a look only
-	var one int
-	return db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+	var path string
+	if err := db.QueryRowContext(ctx, "SELECT value FROM system.server_settings WHERE name = 'path'").Scan(&path); err != nil {
+		return err
+	}
+	if filepath.Clean(path) != c.dir {
+		return errStranger
+	}
+	return nil
 }
 
 // Stop ends the server; its data stays. When ctx is done first, it is killed.

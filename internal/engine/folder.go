@@ -49,6 +49,22 @@ func checkout() (string, bool) {
 	}
 }
 
+// makeFolder makes an engine's data folder and returns it as an absolute path:
+// the engine may have another working directory.
+func makeFolder(engine, dir string) (string, error) {
+	if dir == "" {
+		return "", fmt.Errorf("start %s: no data folder is given", engine)
+	}
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("find the data folder of %s: %w", engine, err)
+	}
+	if err := os.MkdirAll(absolute, 0o755); err != nil {
+		return "", fmt.Errorf("make the data folder of %s: %w", engine, err)
+	}
+	return absolute, nil
+}
+
 func declaresModule(file string) bool {
 	text, err := os.ReadFile(file)
 	if err != nil {

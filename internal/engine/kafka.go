@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
+const kafkaName = "Kafka"
+
 // KafkaOptions say how to start the Kafka that runs inside this process.
 type KafkaOptions struct {
 	Dir        string // data folder, kept between runs; empty: memory only
@@ -30,7 +32,7 @@ type Kafka struct {
 // and offset metadata, transactions, and a data folder. It returns when it
 // answers.
 func StartKafka(ctx context.Context, o KafkaOptions) (*Kafka, error) {
-	port, err := o.Port.choose("Kafka")
+	port, err := o.Port.choose(kafkaName)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +49,7 @@ func StartKafka(ctx context.Context, o KafkaOptions) (*Kafka, error) {
 	}
 	cluster, err := kfake.NewCluster(options...)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, &PortTakenError{Engine: "Kafka", Port: port, Change: o.Port.Change}
+		return nil, &PortTakenError{Engine: kafkaName, Port: port, Change: o.Port.Change}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start Kafka: %w", err)

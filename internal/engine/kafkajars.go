@@ -47,7 +47,7 @@ func kafkaJars(ctx context.Context, progress io.Writer) (string, error) {
 func fetchKafkaJars(ctx context.Context, progress io.Writer, pin pinnedJars, dir string) error {
 	maven, err := exec.LookPath("mvn")
 	if err != nil {
-		return &MissingProgramError{Program: "mvn", Engine: "Apache Kafka"}
+		return &MissingProgramError{Program: "mvn", Engine: apacheKafkaName}
 	}
 	pom := filepath.Join(dir, "pom.xml")
 	if err := writePOM(pom, pin); err != nil {

@@ -45,4 +45,19 @@ func (p Port) choose(engine string) (int, error) {
 	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
+// onFreePort starts an engine. Between the choice of a free port and its use
+// another program may take it: if free ports were chosen, the start is tried
+// again on others.
+func onFreePort[T any](chosen bool, start func() (T, error)) (T, error) {
+	for attempt := 1; ; attempt++ {
+		engine, err := start()
+		if !chosen || attempt == 3 || !errors.Is(err, syscall.EADDRINUSE) {
+			return engine, err
+		}
+	}
+}
+
+// errStranger is why an engine is not ready though something answers.
+var errStranger = errors.New("another server answers on its port")
+
 func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }

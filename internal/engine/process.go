@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"syscall"
 	"time"
 )
 
@@ -79,7 +81,11 @@ func (p *process) awaitReady(ctx context.Context, answers func(context.Context) 
 		return nil
 	}
 	p.kill()
-	return fmt.Errorf("start %s: %w; the end of its log, %s:\n%s", p.engine, err, p.logFile, tail(p.logFile, 10))
+	text := tail(p.logFile, 10)
+	if errors.Is(err, errEnded) && strings.Contains(text, "ddress already in use") {
+		err = fmt.Errorf("%w: %w", err, syscall.EADDRINUSE)
+	}
+	return fmt.Errorf("start %s: %w; the end of its log, %s:\n%s", p.engine, err, p.logFile, text)
 }
 
 // errEnded is why an engine that ended while it was starting is not ready.
@@ -122,6 +128,11 @@ func (p *process) stop(ctx context.Context, ask func() error) error {
 		p.kill()
 		return fmt.Errorf("stop %s: it did not end and was killed: %w", p.engine, ctx.Err())
 	}
+}
+
+// endedEarly tells that the child ended though nobody stopped it.
+func (p *process) endedEarly() error {
+	return fmt.Errorf("%s ended by itself (%v); the end of its log, %s:\n%s", p.engine, p.err, p.logFile, tail(p.logFile, 10))
 }
 
 func (p *process) kill() {

@@ -4,14 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
 )
+
+const redisName = "Redis"
 
 // RedisOptions say how to start a Redis-compatible server.
 type RedisOptions struct {
@@ -32,7 +34,11 @@ type Redis struct {
 // pinned Valkey, and returns when it answers. It never evicts: a write that does
 // not fit is refused. ctx bounds the start and not the life of the server.
 func StartRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
-	port, err := o.Port.choose("Redis")
+	return onFreePort(o.Port.Number == 0, func() (*Redis, error) { return startRedis(ctx, o) })
+}
+
+func startRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
+	port, err := o.Port.choose(redisName)
 	if err != nil {
 		return nil, err
 	}
@@ -40,11 +46,11 @@ func StartRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the data folder of Redis: %w", err)
+	if o.Dir, err = makeFolder(redisName, o.Dir); err != nil {
+		return nil, err
 	}
 	child, err := startProcess(processSpec{
-		engine: "Redis", path: program, dir: o.Dir,
+		engine: redisName, path: program, dir: o.Dir,
 		args:    append([]string{filepath.Base(program)}, redisArgs(o, port)...),
 		logFile: filepath.Join(o.Dir, "redis.log"),
 	})
@@ -81,11 +87,21 @@ func redisArgs(o RedisOptions, port int) []string {
 	return append(args, o.Args...)
 }
 
-// answers is nil when the server answers, which it does not while it loads.
+// answers is nil when this very server answers, which it does not while it loads.
 func (r *Redis) answers(ctx context.Context) error {
 	client := redis.NewClient(&redis.Options{Addr: r.Addr, MaxRetries: -1})
 	defer client.Close() //nolint:errcheck // a look only
-	return client.Ping(ctx).Err()
+	if err := client.Ping(ctx).Err(); err != nil {
+		return err
+	}
+	info, err := client.Info(ctx, "server").Result()
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(info, fmt.Sprintf("process_id:%d\r\n", r.PID())) {
+		return errStranger
+	}
+	return nil
 }
 
 // Stop ends the server; kept data stays. When ctx is done first, it is killed.
