@@ -1,0 +1,251 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+)
+
+// run is one partition under one takeover.
+type run struct {
+	*Loop
+	source pipeline.Source
+	log    *slog.Logger
+	memory pipeline.Memory
+	worker pipeline.Worker
+
+	committed int64 // the offset of the last acknowledgement or bound
+	last      struct {
+		number uint64
+		end    int64
+		time   int64
+	}
+}
+
+// rewindCheck is how often an idle worker looks whether its commit still
+// stands: a request that arrives late can rewind it within one generation.
+const rewindCheck = 2 * time.Second
+
+// workAll processes batch after batch, and acknowledges when none is waiting.
+func (r *run) workAll(ctx context.Context, batches <-chan batch, failed <-chan error) error {
+	ticker := time.NewTicker(rewindCheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-r.Stopping:
+			return r.acknowledge(ctx)
+		default:
+		}
+		select {
+		case b := <-batches:
+			if err := r.step(ctx, b); err != nil {
+				return err
+			}
+			continue
+		default: // idle: the next bound will not acknowledge soon
+		}
+		if err := r.acknowledge(ctx); err != nil {
+			return err
+		}
+		select {
+		case b := <-batches:
+			if err := r.step(ctx, b); err != nil {
+				return err
+			}
+		case err := <-failed:
+			return err
+		case <-ticker.C:
+			if err := r.checkRewind(ctx); err != nil {
+				return err
+			}
+		case <-r.Stopping:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// step works one batch, or moves over offsets without records.
+func (r *run) step(ctx context.Context, b batch) error {
+	if b.work == nil {
+		r.last.end = b.bounds.End
+		return nil
+	}
+	return r.process(ctx, b, pipeline.Journal{})
+}
+
+// process is the life of a batch. Each step is durable before the next begins.
+// j is what a predecessor journalled of this very batch, if anything.
+func (r *run) process(ctx context.Context, b batch, j pipeline.Journal) error {
+	began := r.Now()
+	clock := r.Metrics.clock(r.Stage.Topic(), r.Now)
+
+	// Bound: a replay will work the same offsets. A worker that lost the
+	// partition is refused here, before any effect.
+	if err := r.source.Commit(ctx, b.bounds.First, boundMetadata(b.bounds)); err != nil {
+		return fmt.Errorf("bound batch %d at offset %d: %w", b.bounds.Number, b.bounds.First, err)
+	}
+	clock.lap("bound")
+
+	// Look up, claim, decide, journal. From the journal on nothing is decided
+	// again.
+	outcome, err := r.decide(ctx, b, j, clock)
+	if err != nil {
+		return fmt.Errorf("batch %d [%d, %d): %w", b.bounds.Number, b.bounds.First, b.bounds.End, err)
+	}
+	if r.Stage.Shared() {
+		if err := r.memory.ApplyShared(ctx, b.bounds, outcome.Shared); err != nil {
+			return fmt.Errorf("apply batch %d: %w", b.bounds.Number, err)
+		}
+		clock.lap("apply")
+	}
+
+	// Write the books: one block a table, under a lease.
+	letters := r.deadLetters(b, outcome.DeadLetters)
+	blocks := append(outcome.Blocks, letters.blocks...)
+	if err := r.Books.Write(ctx, b.bounds, r.source.Lease, blocks); err != nil {
+		return fmt.Errorf("write batch %d: %w", b.bounds.Number, err)
+	}
+	clock.lap("write")
+
+	// Publish, while the lease holds: what a stale worker still sends is equal,
+	// byte for byte, to what its successor sends.
+	if messages := append(outcome.Messages, letters.messages...); len(messages) > 0 {
+		if !r.source.Lease().After(r.Now()) {
+			return fmt.Errorf("publish batch %d: the lease has ended: %w", b.bounds.Number, pipeline.ErrFenced)
+		}
+		if err := r.Publisher.Publish(ctx, messages); err != nil {
+			return fmt.Errorf("publish %d messages of batch %d: %w", len(messages), b.bounds.Number, err)
+		}
+		clock.lap("publish")
+	}
+
+	// Acknowledge: the next bound does it, or workAll when idle.
+	r.last.number, r.last.end, r.last.time = b.bounds.Number, b.bounds.End, b.bounds.Time
+	r.committed = b.bounds.First
+	r.Metrics.batch(r.Stage.Topic(), len(b.records), outcome.Counts, r.Now().Sub(began))
+	return nil
+}
+
+// decide takes a batch through look-up, claims and decision to its journal, or
+// takes what the journal holds.
+func (r *run) decide(ctx context.Context, b batch, j pipeline.Journal, clock *clock) (pipeline.Outcome, error) {
+	var facts []byte
+	switch {
+	case j.Filled:
+		return r.replay(b, j.Record)
+	case j.Exists: // begun: its facts stand
+		facts = j.Facts
+	default:
+		if err := r.lookUp(ctx, b, clock); err != nil {
+			return pipeline.Outcome{}, err
+		}
+		var err error
+		if facts, err = b.work.Facts(); err != nil {
+			return pipeline.Outcome{}, fmt.Errorf("encode facts: %w", err)
+		}
+		if facts != nil {
+			if j, err = r.memory.Begin(ctx, b.bounds, facts); err != nil {
+				return pipeline.Outcome{}, fmt.Errorf("begin: %w", err)
+			}
+			if j.Filled {
+				return r.replay(b, j.Record)
+			}
+			facts = j.Facts
+			clock.lap("begin")
+		}
+	}
+	if facts != nil {
+		if err := b.work.TakeFacts(facts); err != nil {
+			return pipeline.Outcome{}, fmt.Errorf("take the facts of the begin record: %w", err)
+		}
+		if err := b.work.Claim(ctx); err != nil {
+			return pipeline.Outcome{}, fmt.Errorf("claim: %w", err)
+		}
+		clock.lap("claim")
+	}
+	if err := b.work.Decide(); err != nil {
+		return pipeline.Outcome{}, fmt.Errorf("decide: %w", err)
+	}
+	clock.lap("decide")
+	return r.journal(ctx, b, facts, clock)
+}
+
+// lookUp waits for what must be known first, and reads what is remembered.
+func (r *run) lookUp(ctx context.Context, b batch, clock *clock) error {
+	var progress pipeline.Progress
+	if topics := r.Stage.WaitsFor(); len(topics) > 0 {
+		var err error
+		if progress, err = r.Barrier.Wait(ctx, topics); err != nil {
+			return fmt.Errorf("wait for %v: %w", topics, err)
+		}
+		clock.lap("barrier")
+	}
+	if err := b.work.LookUp(ctx, progress); err != nil {
+		return fmt.Errorf("look up: %w", err)
+	}
+	clock.lap("look_up")
+	return nil
+}
+
+// journal records what was decided, together with the partition's own memory.
+// When a record stands already, that one counts.
+func (r *run) journal(ctx context.Context, b batch, facts []byte, clock *clock) (pipeline.Outcome, error) {
+	record, err := b.work.Record()
+	if err != nil {
+		return pipeline.Outcome{}, fmt.Errorf("encode the record: %w", err)
+	}
+	outcome, err := r.replay(b, record)
+	if err != nil {
+		return pipeline.Outcome{}, err
+	}
+	stands, err := r.memory.Fill(ctx, b.bounds, facts, record, outcome.Writes)
+	if err != nil {
+		return pipeline.Outcome{}, fmt.Errorf("journal: %w", err)
+	}
+	clock.lap("journal")
+	if string(stands.Record) != string(record) {
+		return r.replay(b, stands.Record)
+	}
+	return outcome, nil
+}
+
+// replay carries out a record.
+func (r *run) replay(b batch, record []byte) (pipeline.Outcome, error) {
+	if err := b.work.TakeRecord(record); err != nil {
+		return pipeline.Outcome{}, fmt.Errorf("take the journalled record: %w", err)
+	}
+	outcome, err := b.work.Outcome()
+	if err != nil {
+		return pipeline.Outcome{}, fmt.Errorf("carry out the record: %w", err)
+	}
+	return outcome, nil
+}
+
+// acknowledge commits the end of the last batch, unless that stands already.
+func (r *run) acknowledge(ctx context.Context) error {
+	if r.committed >= r.last.end {
+		return nil
+	}
+	if err := r.source.Commit(ctx, r.last.end, acknowledged(r.last.number, r.last.end, r.last.time)); err != nil {
+		return fmt.Errorf("acknowledge batch %d at offset %d: %w", r.last.number, r.last.end, err)
+	}
+	r.committed = r.last.end
+	return nil
+}
+
+// checkRewind repeats the acknowledgement when a late commit rewound it.
+func (r *run) checkRewind(ctx context.Context) error {
+	offset, _, err := r.source.Committed(ctx)
+	if err != nil {
+		return fmt.Errorf("read the commit: %w", err)
+	}
+	if offset < r.committed {
+		r.log.Warn("the commit was rewound by a late request; it is repeated", "committed", offset, "offset", r.committed)
+		r.committed = offset
+	}
+	return nil
+}

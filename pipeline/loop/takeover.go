@@ -1,0 +1,143 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+)
+
+// takeOver raises the fence, finds out where the partition's work stands, and
+// finishes what a predecessor left. It returns where to go on.
+//
+// Two witnesses are asked: the journal in Redis and the commit in Kafka. The
+// journal can be ahead (a commit request that arrives late can rewind the
+// commit), and the commit can be ahead by exactly one batch that was bound and
+// not begun. Anything else means that one of the two lost data.
+func (r *run) takeOver(ctx context.Context) (place, error) {
+	p := r.source.Partition()
+	offset, text, err := r.source.Committed(ctx)
+	if err != nil {
+		return place{}, fmt.Errorf("read the commit: %w", err)
+	}
+	confirm := func(ctx context.Context) error { return r.source.Commit(ctx, offset, text) }
+	if offset < 0 {
+		confirm = func(context.Context) error { return nil } // nothing was ever committed: no generation has a claim
+	}
+	memory, journal, err := r.State.TakeOver(ctx, p, r.source.Generation(), confirm)
+	if err != nil {
+		return place{}, err
+	}
+	r.memory = memory
+	session := &pipeline.Session{Partition: p, Generation: r.source.Generation(), Memory: memory, Log: r.log}
+	if r.worker, err = r.Stage.TakeOver(ctx, session); err != nil {
+		return place{}, err
+	}
+	// The commit is read again behind the fence: what is committed later than
+	// this was committed by nobody who could still journal.
+	if offset, text, err = r.source.Committed(ctx); err != nil {
+		return place{}, fmt.Errorf("read the commit: %w", err)
+	}
+	if r.Stage.Shared() && journal.Exists {
+		if err := r.State.CheckShared(ctx, p, journal.Bounds.Number); err != nil {
+			return place{}, err
+		}
+	}
+	r.committed = offset
+	next, err := r.reconcile(ctx, offset, text, journal)
+	if err != nil {
+		return place{}, err
+	}
+	// Acknowledge where work goes on, also where nothing was done yet: those who
+	// wait for this partition then see that nothing is outstanding.
+	r.last.number, r.last.end, r.last.time = next.number-1, next.offset, next.time
+	return next, nil
+}
+
+// reconcile decides between the two witnesses.
+func (r *run) reconcile(ctx context.Context, offset int64, text string, j pipeline.Journal) (place, error) {
+	m, known := ParseMetadata(text)
+	if offset >= 0 && !known {
+		if j.Exists {
+			return place{}, fmt.Errorf("the group's commit at offset %d was made by another program, while batch %d of this partition is journalled: give Grapevine a group of its own (kafka.group): %w", offset, j.Bounds.Number, pipeline.ErrOffsetsLost)
+		}
+		return place{offset: offset, number: 1}, nil
+	}
+	switch {
+	case offset < 0 && !j.Exists:
+		return r.fresh(ctx)
+	case !j.Exists && m.Number == 0: // nothing but gaps so far
+		return place{offset: offset, number: 1, time: m.Time}, nil
+	case offset < 0 || j.Exists && j.Bounds.Number > m.Number:
+		return r.finish(ctx, j) // the commit expired, or was rewound
+	case j.Exists && j.Bounds.Number == m.Number:
+		return r.same(ctx, offset, m, j)
+	case m.Bound && r.isBefore(m, j):
+		return r.boundOnly(ctx, m.bounds(r.source.Partition(), offset))
+	}
+	return place{}, fmt.Errorf("the group has worked %d batches of this partition, but the journal knows of %d: run `grapevine rebuild`: %w", m.Completed(), j.Bounds.Number, pipeline.ErrStateLost)
+}
+
+// isBefore tells whether the journal ends with the batch before a bound one.
+func (r *run) isBefore(m Metadata, j pipeline.Journal) bool {
+	if !j.Exists {
+		return m.Number == 1
+	}
+	return j.Filled && j.Bounds.Number == m.Number-1
+}
+
+// fresh begins a partition that nobody has worked.
+func (r *run) fresh(ctx context.Context) (place, error) {
+	start, err := r.source.Start(ctx)
+	if err != nil {
+		return place{}, fmt.Errorf("find the first offset: %w", err)
+	}
+	return place{offset: start, number: 1}, nil
+}
+
+// same goes on where journal and commit name one batch.
+func (r *run) same(ctx context.Context, offset int64, m Metadata, j pipeline.Journal) (place, error) {
+	if m.Bound {
+		return r.finish(ctx, j)
+	}
+	if !j.Filled {
+		return place{}, fmt.Errorf("batch %d was acknowledged, but its journal is not filled: run `grapevine rebuild`: %w", m.Number, pipeline.ErrStateLost)
+	}
+	if offset < j.Bounds.End {
+		return place{}, fmt.Errorf("batch %d ended at offset %d, but the group's commit stands at %d: somebody moved it back, and what lies between would be worked twice; commit %d for this partition, or use a group and a Redis of your own for a second reading: %w", m.Number, j.Bounds.End, offset, j.Bounds.End, pipeline.ErrOffsetsLost)
+	}
+	return place{offset: offset, number: m.Number + 1, time: j.Bounds.Time}, nil
+}
+
+// boundOnly works a batch that was bound and not begun, if it was not: rows of
+// it in the books would mean that the journal was lost.
+func (r *run) boundOnly(ctx context.Context, b pipeline.Bounds) (place, error) {
+	written, err := r.Books.Has(ctx, b, r.Stage.Tables())
+	if err != nil {
+		return place{}, fmt.Errorf("ask the books for [%d, %d): %w", b.First, b.End, err)
+	}
+	if written {
+		return place{}, fmt.Errorf("the books hold rows of batch %d [%d, %d), which the journal does not know: run `grapevine rebuild`: %w", b.Number, b.First, b.End, pipeline.ErrStateLost)
+	}
+	return r.finish(ctx, pipeline.Journal{Bounds: b})
+}
+
+// finish carries out a batch that a predecessor, or this worker, left behind.
+func (r *run) finish(ctx context.Context, j pipeline.Journal) (place, error) {
+	b := j.Bounds
+	b.Partition = r.source.Partition()
+	j.Bounds = b
+	r.log.Info("finishing a batch", "number", b.Number, "first", b.First, "end", b.End, "journalled", j.Filled)
+	records, err := r.reread(ctx, b)
+	if err != nil {
+		return place{}, err
+	}
+	work, err := r.worker.Decode(b, records)
+	if err != nil {
+		return place{}, fmt.Errorf("decode [%d, %d): %w", b.First, b.End, err)
+	}
+	if err := r.process(ctx, batch{bounds: b, records: records, work: work}, j); err != nil {
+		return place{}, err
+	}
+	return place{offset: b.End, number: b.Number + 1, time: b.Time}, nil
+}
