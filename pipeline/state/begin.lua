@@ -1,0 +1,14 @@
+-- Sets the begin record of a batch, unless one stands.
+--
+-- KEYS[1] marker, KEYS[2] journal; ARGV[1] to ARGV[5] as in marker.lua,
+-- ARGV[6] bounds, ARGV[7] facts.
+-- Returns {'OK'}, or {'STANDS', journal...} when a record of the batch stands.
+local refusal, last, standing = home()
+if refusal then return refusal end
+if standing[1] == ARGV[5] then return stands(standing, 'STANDS') end
+if tonumber(ARGV[5]) == last.number then
+  return {'FENCED', 'number', standing[1] or ''}
+end
+call('DEL', KEYS[2])
+call('HSET', KEYS[2], 'number', ARGV[5], 'bounds', ARGV[6], 'facts', ARGV[7])
+return {'OK'}
