@@ -19,31 +19,31 @@ func (c *clickBody) scoped() bool { return true }
 func (c *clickBody) field(r *reader, key []byte) {
 	switch string(key) {
 	case "referrer_id":
-		r.string(1<<0, key, &c.ReferrerID)
+		r.id(1<<0, key, &c.ReferrerID)
 	case "referral_code":
-		r.string(1<<1, key, &c.ReferralCode)
+		r.id(1<<1, key, &c.ReferralCode)
 	case "visitor_id":
-		r.string(1<<2, key, &c.VisitorID)
+		r.id(1<<2, key, &c.VisitorID)
 	case "click_id":
-		r.string(1<<3, key, &c.ClickID)
+		r.id(1<<3, key, &c.ClickID)
 	case "link_id":
-		r.string(1<<4, key, &c.LinkID)
+		r.id(1<<4, key, &c.LinkID)
 	case "campaign_id":
-		r.string(1<<5, key, &c.CampaignID)
+		r.id(1<<5, key, &c.CampaignID)
 	case "channel":
-		r.string(1<<6, key, &c.Channel)
+		r.id(1<<6, key, &c.Channel)
 	case "landing_url":
-		r.string(1<<7, key, &c.LandingURL)
+		r.string(1<<7, key, &c.LandingURL, MaxValueBytes)
 	case "referer_url":
-		r.string(1<<8, key, &c.RefererURL)
+		r.string(1<<8, key, &c.RefererURL, MaxValueBytes)
 	case "country":
-		r.string(1<<9, key, &c.Country)
+		r.id(1<<9, key, &c.Country)
 	case "locale":
-		r.string(1<<10, key, &c.Locale)
+		r.id(1<<10, key, &c.Locale)
 	case "ip":
-		r.string(1<<11, key, &c.IP)
+		r.string(1<<11, key, &c.IP, MaxValueBytes)
 	case "user_agent":
-		r.string(1<<12, key, &c.UserAgent)
+		r.string(1<<12, key, &c.UserAgent, MaxValueBytes)
 	case "metadata":
 		r.pairs(1<<13, key, &c.Metadata)
 	default:

@@ -112,7 +112,7 @@ const (
 
 func (c *conversionsBody) field(r *reader, key []byte) {
 	if string(key) == "customer_id" {
-		r.string(fieldCustomer, key, &c.customer)
+		r.id(fieldCustomer, key, &c.customer)
 		return
 	}
 	switch c.shared.Type {
@@ -129,25 +129,25 @@ func (c *conversionsBody) conversionField(r *reader, key []byte) {
 	to := &c.Decoded.Conversion
 	switch string(key) {
 	case "kind":
-		r.string(fieldKind, key, &c.kind)
+		r.id(fieldKind, key, &c.kind)
 	case "conversion_id":
-		r.string(fieldConversion, key, &c.conversion)
+		r.id(fieldConversion, key, &c.conversion)
 	case "visitor_id":
-		r.string(fieldVisitor, key, &c.visitor)
+		r.id(fieldVisitor, key, &c.visitor)
 	case "click_id":
-		r.string(fieldClick, key, &to.ClickID)
+		r.id(fieldClick, key, &to.ClickID)
 	case "coupon_code":
-		r.string(fieldCoupon, key, &to.CouponCode)
+		r.id(fieldCoupon, key, &to.CouponCode)
 	case "order_id":
-		r.string(fieldOrder, key, &to.OrderID)
+		r.id(fieldOrder, key, &to.OrderID)
 	case "name":
-		r.string(fieldName, key, &to.Name)
+		r.string(fieldName, key, &to.Name, MaxTextBytes)
 	case "amount_minor":
 		c.hasAmount = r.integer(fieldAmount, key, &c.amount) || c.hasAmount
 	case "currency":
-		r.string(fieldCurrency, key, &to.Currency)
+		r.id(fieldCurrency, key, &to.Currency)
 	case "email_hash":
-		r.string(fieldEmailHash, key, &to.EmailHash)
+		r.id(fieldEmailHash, key, &to.EmailHash)
 	case "metadata":
 		r.pairs(fieldMetadata, key, &to.Metadata)
 	default:
@@ -158,13 +158,13 @@ func (c *conversionsBody) conversionField(r *reader, key []byte) {
 func (c *conversionsBody) adjustmentField(r *reader, key []byte) {
 	switch string(key) {
 	case "kind":
-		r.string(fieldKind, key, &c.kind)
+		r.id(fieldKind, key, &c.kind)
 	case "conversion_id":
-		r.string(fieldConversion, key, &c.conversion)
+		r.id(fieldConversion, key, &c.conversion)
 	case "amount_minor":
 		c.hasAmount = r.integer(fieldAmount, key, &c.amount) || c.hasAmount
 	case "reason":
-		r.string(fieldReason, key, &c.Adjustment.Reason)
+		r.string(fieldReason, key, &c.Adjustment.Reason, MaxTextBytes)
 	default:
 		r.skip()
 	}
@@ -172,7 +172,7 @@ func (c *conversionsBody) adjustmentField(r *reader, key []byte) {
 
 func (c *conversionsBody) linkField(r *reader, key []byte) {
 	if string(key) == "visitor_id" {
-		r.string(fieldVisitor, key, &c.visitor)
+		r.id(fieldVisitor, key, &c.visitor)
 		return
 	}
 	r.skip()

@@ -2,19 +2,31 @@ package event
 
 import "strconv"
 
-// string reads a string field; null and the empty string leave it absent.
-func (r *reader) string(bit uint32, key []byte, to *string) {
+// id reads a string of at most MaxIDBytes; null and the empty string leave it
+// absent.
+func (r *reader) id(bit uint32, key []byte, to *string) { r.string(bit, key, to, MaxIDBytes) }
+
+// string reads a string of at most max bytes; null and the empty string leave it
+// absent.
+func (r *reader) string(bit uint32, key []byte, to *string, max int) {
 	if !r.unique(&r.fields, bit, key) {
 		return
 	}
 	if r.peek() == '"' {
 		*to = r.text()
+		if len(*to) > max {
+			r.tooLong(viewOf(key), len(*to), max)
+		}
 		return
 	}
 	if !r.null() {
 		r.fields.settled |= bit
 		r.wrongType(viewOf(key), "a string")
 	}
+}
+
+func (r *reader) tooLong(name string, size, max int) {
+	r.add("%s has %d bytes, %d are allowed", name, size, max)
 }
 
 // require adds a problem when a required string is absent or empty.
@@ -31,9 +43,18 @@ func (r *reader) integer(bit uint32, key []byte, to *int64) (given bool) {
 		return false
 	}
 	r.fields.settled |= bit
+	n, ok := r.wholeNumber(key)
+	if ok {
+		*to = n
+	}
+	return ok
+}
+
+// wholeNumber reads one int64 at the cursor.
+func (r *reader) wholeNumber(key []byte) (n int64, ok bool) {
 	if c := r.peek(); c != '-' && (c < '0' || c > '9') {
 		r.wrongType(viewOf(key), "an integer")
-		return false
+		return 0, false
 	}
 	text, whole := r.number()
 	n, err := strconv.ParseInt(viewOf(text), 10, 64)
@@ -41,10 +62,41 @@ func (r *reader) integer(bit uint32, key []byte, to *int64) (given bool) {
 		if r.fault == "" {
 			r.add("%s is not an integer of 64 bits: %s", key, shorten(string(text), 40))
 		}
+		return 0, false
+	}
+	return n, true
+}
+
+// bool reads true or false; given is false for null.
+func (r *reader) bool(bit uint32, key []byte, to *bool) (given bool) {
+	if !r.unique(&r.fields, bit, key) || r.null() {
 		return false
 	}
-	*to = n
+	c := r.peek()
+	if c != 't' && c != 'f' {
+		r.wrongType(viewOf(key), "a bool")
+		return false
+	}
+	*to = c == 't'
+	r.skip()
 	return true
+}
+
+// integers reads an array of int64.
+func (r *reader) integers(bit uint32, key []byte, to *[]int64) {
+	if !r.unique(&r.fields, bit, key) || r.null() {
+		return
+	}
+	if r.peek() != '[' {
+		r.wrongType(viewOf(key), "an array of integers")
+		return
+	}
+	r.i++
+	for first := true; r.element(first); first = false {
+		if n, ok := r.wholeNumber(key); ok {
+			*to = append(*to, n)
+		}
+	}
 }
 
 // pairs reads a flat map of strings; null values are absent.
@@ -75,7 +127,7 @@ func (r *reader) pairs(bit uint32, key []byte, to *[]Pair) {
 	}
 }
 
-// strings reads an array of strings that are not empty, each kept once.
+// strings reads an array of strings of 1 to MaxIDBytes bytes, each kept once.
 func (r *reader) strings(bit uint32, key []byte, to *[]string) {
 	if !r.unique(&r.fields, bit, key) || r.null() {
 		return
@@ -96,6 +148,8 @@ func (r *reader) strings(bit uint32, key []byte, to *[]string) {
 		case r.fault != "":
 		case s == "":
 			r.add("an element of %s is empty", name)
+		case len(s) > MaxIDBytes:
+			r.tooLong("an element of "+name, len(s), MaxIDBytes)
 		case items.add(s):
 			*to = append(*to, s)
 		}

@@ -31,24 +31,24 @@ func (f *fulfillmentBody) field(r *reader, key []byte) {
 	decided := f.Type == TypeDecided
 	switch string(key) {
 	case "reward_id":
-		r.string(1<<0, key, &f.RewardID)
+		r.id(1<<0, key, &f.RewardID)
 		return
 	case "reason":
-		r.string(1<<1, key, &f.Reason)
+		r.string(1<<1, key, &f.Reason, MaxTextBytes)
 		return
 	case "external_id":
 		if !decided {
-			r.string(1<<2, key, &f.ExternalID)
+			r.id(1<<2, key, &f.ExternalID)
 			return
 		}
 	case "decision":
 		if decided {
-			r.string(1<<3, key, (*string)(&f.Decision))
+			r.id(1<<3, key, (*string)(&f.Decision))
 			return
 		}
 	case "actor":
 		if decided {
-			r.string(1<<4, key, &f.Actor)
+			r.id(1<<4, key, &f.Actor)
 			return
 		}
 	}

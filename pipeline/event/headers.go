@@ -1,6 +1,7 @@
 package event
 
 import (
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -59,8 +60,13 @@ func attributeBit(name string, to body) uint32 {
 	return 0
 }
 
+// setAttribute takes an attribute that is there and not empty.
 func (r *reader) setAttribute(bit uint32, value string, to body) {
 	env := to.envelope()
+	if len(value) > MaxIDBytes && bit != attrBase64 {
+		r.tooLong(attributeNames[bits.TrailingZeros32(bit)], len(value), MaxIDBytes)
+		return
+	}
 	switch bit {
 	case attrSpecversion:
 		r.checkVersion(value)

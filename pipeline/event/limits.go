@@ -5,6 +5,17 @@ import "time"
 // MaxValueBytes is the size of the largest value that is taken (§2, §9 (2)).
 const MaxValueBytes = 1 << 20
 
+// The sizes, in bytes, of single fields. Ids travel on: escaped in the ids of
+// published events, as keys of records and in Redis. A bound keeps everything
+// that comes of an event within what Kafka takes. Fields that are only stored
+// have no bound but that of the whole value.
+const (
+	// MaxIDBytes bounds ids, codes, keys and what is like them.
+	MaxIDBytes = 4 << 10
+	// MaxTextBytes bounds texts that are published again: names and reasons.
+	MaxTextBytes = 64 << 10
+)
+
 // Limits are the settings that decoding goes by.
 type Limits struct {
 	// MaxFutureSkew is how far an event's time may lie ahead of its Kafka

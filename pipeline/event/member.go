@@ -21,7 +21,7 @@ func DecodeMember(rec *Record, dst *Member, limits Limits) (problems []string) {
 
 func decodeTombstone(rec *Record, dst *Member) (problems []string) {
 	org, id, ok := strings.Cut(viewOf(rec.Key), "/")
-	if !ok || org == "" || id == "" || !utf8.Valid(rec.Key) {
+	if !ok || org == "" || id == "" || len(org) > MaxIDBytes || len(id) > MaxIDBytes || !utf8.Valid(rec.Key) {
 		return []string{shorten("the key of a tombstone is not orgid/member_id: "+strings.ToValidUTF8(string(rec.Key), "\uFFFD"), maxProblemText)}
 	}
 	dst.Forget, dst.MemberID = true, id
@@ -44,9 +44,9 @@ func (m *memberBody) key() (org, id string, ok bool) { return m.OrgID, m.MemberI
 func (m *memberBody) field(r *reader, key []byte) {
 	switch string(key) {
 	case "member_id":
-		r.string(1<<0, key, &m.MemberID)
+		r.id(1<<0, key, &m.MemberID)
 	case "status":
-		r.string(1<<1, key, (*string)(&m.Status))
+		r.id(1<<1, key, (*string)(&m.Status))
 	case "referral_codes":
 		r.strings(1<<2, key, &m.ReferralCodes)
 	case "coupon_codes":
@@ -56,11 +56,11 @@ func (m *memberBody) field(r *reader, key []byte) {
 	case "attributes":
 		r.attributeMap(1<<5, key, &m.Attributes)
 	case "locale":
-		r.string(1<<6, key, &m.Locale)
+		r.id(1<<6, key, &m.Locale)
 	case "currency":
-		r.string(1<<7, key, &m.Currency)
+		r.id(1<<7, key, &m.Currency)
 	case "email_hash":
-		r.string(1<<8, key, &m.EmailHash)
+		r.id(1<<8, key, &m.EmailHash)
 	default:
 		r.skip()
 	}

@@ -117,20 +117,23 @@ const (
 // quotes, as it stands there: valid UTF-8, escapes not yet resolved.
 func (s *scan) quoted() (text []byte, escaped bool) {
 	b, start := s.b, s.i+1
-	i, high := start, false
+	i, high := start, uint64(0)
 	for {
+		// Eight bytes at a time, up to the first quote, backslash or control
+		// character: the lowest bit set is its own, and what lies above is no
+		// matter; a byte beyond 0x7f never sets one, and is remembered.
 		for i+8 <= len(b) {
 			w := binary.LittleEndian.Uint64(b[i:])
 			quote, slash := w^('"'*everyByte), w^('\\'*everyByte)
-			// The lowest bit set is that of the first quote, backslash or control
-			// character; a byte above 0x7f never sets one.
 			end := ((quote-everyByte)&^quote | (slash-everyByte)&^slash | (w-0x20*everyByte)&^w) & highBits
-			high = high || w&highBits != 0
-			if end != 0 {
-				i += bits.TrailingZeros64(end) >> 3
-				break
+			if end == 0 {
+				high |= w & highBits
+				i += 8
+				continue
 			}
-			i += 8
+			high |= w & highBits & (end&-end - 1)
+			i += bits.TrailingZeros64(end) >> 3
+			break
 		}
 		if i >= len(b) {
 			s.stop("unterminated string")
@@ -138,9 +141,8 @@ func (s *scan) quoted() (text []byte, escaped bool) {
 		}
 		switch c := b[i]; {
 		case c == '"':
-			s.i = i + 1
-			text = b[start:i]
-			if high && !utf8.Valid(text) {
+			text, s.i = b[start:i], i+1
+			if high != 0 && !utf8.Valid(text) {
 				s.i = start
 				s.stop("invalid UTF-8")
 				return nil, false
@@ -154,7 +156,7 @@ func (s *scan) quoted() (text []byte, escaped bool) {
 			s.stop("control character in a string")
 			return nil, false
 		default:
-			high = high || c >= utf8.RuneSelf
+			high |= uint64(c) & utf8.RuneSelf
 			i++
 		}
 	}

@@ -1,0 +1,177 @@
+package event
+
+import "strconv"
+
+// EncodeCredit writes a credit as the value of a record of referral.credits,
+// and its key. The id names the credit: percent-encoded
+// conversion_id/sequence/role/beneficiary_id, under the program's source.
+func EncodeCredit(c *Credit) (key, value []byte, err error) {
+	value, err = EncodeEvent(Out{
+		ID:        CreditID(c),
+		Source:    Source(c.OrgID, c.ProgramID),
+		Type:      TypeCredit,
+		Time:      c.ConversionTime,
+		OrgID:     c.OrgID,
+		ProgramID: c.ProgramID,
+	}, c)
+	return []byte(c.OrgID + "/" + c.BeneficiaryID), value, err
+}
+
+// CreditID names a credit within its program.
+func CreditID(c *Credit) string {
+	return JoinID(c.ConversionID, strconv.FormatInt(c.Sequence, 10), string(c.Role), c.BeneficiaryID)
+}
+
+// DecodeCredit reads a record of the internal credits topic into dst, which it
+// resets. Grapevine wrote it, so a problem means that somebody else wrote to
+// the topic.
+func DecodeCredit(rec *Record, dst *Credit) (problems []string) {
+	*dst = Credit{Shares: dst.Shares[:0], Rules: dst.Rules[:0]}
+	// A credit is as new as its conversion, which was checked against its own
+	// Kafka timestamp.
+	return decode(rec, &creditBody{Credit: dst}, Limits{MaxFutureSkew: anySkew})
+}
+
+// anySkew is longer than the years that events may have.
+const anySkew = 1<<63 - 1
+
+type creditBody struct {
+	*Credit
+	attributes Envelope
+	role, kind string
+	index      int64
+	hasIndex   bool
+	hasCounts  bool
+}
+
+// The bits of a credit's members.
+const (
+	creditOrg uint32 = 1 << iota
+	creditProgram
+	creditConversion
+	creditSequence
+	creditBeneficiary
+	creditRole
+	creditCustomer
+	creditKind
+	creditName
+	creditConversionTime
+	creditDecidedAt
+	creditLocale
+	creditCurrency
+	creditAmount
+	creditNet
+	creditCounts
+	creditPPM
+	creditShares
+	creditIndex
+	creditRules
+)
+
+func (c *creditBody) envelope() *Envelope { return &c.attributes }
+
+func (c *creditBody) accepts(name string) (Type, bool) {
+	return TypeCredit, name == string(TypeCredit)
+}
+
+func (c *creditBody) scoped() bool { return true }
+
+func (c *creditBody) key() (org, id string, ok bool) { return c.OrgID, c.BeneficiaryID, c.OrgID != "" }
+
+func (c *creditBody) field(r *reader, key []byte) {
+	if c.stringField(r, key) || c.integerField(r, key) {
+		return
+	}
+	switch string(key) {
+	case "counts":
+		c.hasCounts = r.bool(creditCounts, key, &c.Counts)
+	case "shares":
+		r.integers(creditShares, key, &c.Shares)
+	case "rules":
+		r.strings(creditRules, key, &c.Rules)
+	default:
+		r.skip()
+	}
+}
+
+func (c *creditBody) stringField(r *reader, key []byte) bool {
+	switch string(key) {
+	case "org_id":
+		r.id(creditOrg, key, &c.OrgID)
+	case "program_id":
+		r.id(creditProgram, key, &c.ProgramID)
+	case "conversion_id":
+		r.id(creditConversion, key, &c.ConversionID)
+	case "beneficiary_id":
+		r.id(creditBeneficiary, key, &c.BeneficiaryID)
+	case "role":
+		r.id(creditRole, key, &c.role)
+	case "customer_id":
+		r.id(creditCustomer, key, &c.CustomerID)
+	case "kind":
+		r.id(creditKind, key, &c.kind)
+	case "name":
+		r.string(creditName, key, &c.Name, MaxTextBytes)
+	case "locale":
+		r.id(creditLocale, key, &c.Locale)
+	case "currency":
+		r.id(creditCurrency, key, &c.Currency)
+	default:
+		return false
+	}
+	return true
+}
+
+func (c *creditBody) integerField(r *reader, key []byte) bool {
+	switch string(key) {
+	case "sequence":
+		r.integer(creditSequence, key, &c.Sequence)
+	case "conversion_time":
+		r.integer(creditConversionTime, key, &c.ConversionTime)
+	case "decided_at":
+		r.integer(creditDecidedAt, key, &c.DecidedAt)
+	case "amount_minor":
+		r.integer(creditAmount, key, &c.AmountMinor)
+	case "net_minor":
+		r.integer(creditNet, key, &c.NetMinor)
+	case "credit_ppm":
+		r.integer(creditPPM, key, &c.CreditPPM)
+	case "index":
+		c.hasIndex = r.integer(creditIndex, key, &c.index)
+	default:
+		return false
+	}
+	return true
+}
+
+func (c *creditBody) check(r *reader) {
+	r.require(creditOrg, c.OrgID, "org_id")
+	r.require(creditProgram, c.ProgramID, "program_id")
+	r.require(creditConversion, c.ConversionID, "conversion_id")
+	r.require(creditBeneficiary, c.BeneficiaryID, "beneficiary_id")
+	r.require(creditCustomer, c.CustomerID, "customer_id")
+	r.require(creditCurrency, c.Currency, "currency")
+	r.require(creditKind, c.kind, "kind")
+	c.checkRole(r)
+	const integers = creditSequence | creditConversionTime | creditDecidedAt | creditAmount | creditNet | creditPPM | creditIndex
+	if r.fields.settled&integers != integers || !c.hasCounts {
+		r.add("a number or counts is missing")
+	}
+	if c.OrgID != c.attributes.OrgID || c.ProgramID != c.attributes.ProgramID {
+		r.add("orgid and programid are not those of the data")
+	}
+	c.Kind = Kind(c.kind)
+}
+
+func (c *creditBody) checkRole(r *reader) {
+	c.Role, c.Index = Role(c.role), int(c.index)
+	switch c.Role {
+	case RoleReferrer:
+		if c.hasIndex && (c.Index < 0 || c.Index >= len(c.Shares)) {
+			r.add("index %d is none of the %d shares", c.Index, len(c.Shares))
+		}
+	case RoleReferee, RoleMember:
+	default:
+		r.add("role %q is unknown", c.role)
+	}
+}
