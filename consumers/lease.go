@@ -1,0 +1,82 @@
+package consumers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+)
+
+// leaseMargin is how much earlier a lease ends than the session could: a sixth
+// of it, one second at least. It is for the difference between the clocks of
+// this machine and of ClickHouse, and for the time that Kafka's own timer runs ahead.
+func leaseMargin(session time.Duration) time.Duration {
+	return max(session/6, time.Second)
+}
+
+// lease is the time until which nobody else can own this member's partitions
+// unless the member gives them up itself.
+//
+// The group's coordinator drops a member that was silent for the session
+// timeout, counted from when it *received* the last heartbeat, which is later
+// than when that was *sent*. A rebalance waits for every member until the
+// rebalance timeout, which is no shorter. So the last acknowledged heartbeat's
+// sending time plus the session timeout is safe, and the margin comes off. What
+// the member gives up itself (it rejoins, it leaves), it does only after all its
+// handlers have returned.
+//
+// kafka-go's own heartbeats keep the membership but tell nobody when they were
+// acknowledged, so we send ours beside them.
+type lease struct {
+	cluster *Cluster
+	member  member
+	ends    atomic.Int64 // ns since the epoch: wall time, for another machine compares it
+}
+
+func (l *lease) until() time.Time { return time.Unix(0, l.ends.Load()) }
+
+// heartbeat sends one, and renews the lease when it is acknowledged. ErrFenced:
+// the generation is over.
+func (l *lease) heartbeat(ctx context.Context) error {
+	sent := time.Now()
+	o := l.cluster.options
+	ctx, cancel := context.WithTimeout(ctx, min(o.RequestTimeout, o.SessionTimeout/2))
+	defer cancel()
+	answer, err := l.cluster.client.Heartbeat(ctx, &kafka.HeartbeatRequest{
+		GroupID: o.Group, GenerationID: l.member.generation, MemberID: l.member.id,
+	})
+	if err == nil {
+		err = answer.Error
+	}
+	if err != nil {
+		return fmt.Errorf("heartbeat of %s in generation %d: %w", l.member.id, l.member.generation, fenced(err))
+	}
+	l.ends.Store(sent.Add(o.SessionTimeout - leaseMargin(o.SessionTimeout)).UnixNano())
+	return nil
+}
+
+// keep renews the lease until ctx ends or Kafka says that the generation is
+// over, which it returns. Any other failure only leaves the lease to run out.
+func (l *lease) keep(ctx context.Context) error {
+	ticker := time.NewTicker(l.cluster.options.Heartbeat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		err := l.heartbeat(ctx)
+		if errors.Is(err, pipeline.ErrFenced) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
+			l.cluster.options.Log.Warn("heartbeat failed", "error", err, "lease_ends", l.until())
+		}
+	}
+}
