@@ -6,7 +6,7 @@
 local refusal, last, standing = home()
 if refusal then return refusal end
 if standing[1] == ARGV[5] then return stands(standing, 'STANDS') end
-if tonumber(ARGV[5]) == last.number then
+if tonumber(ARGV[5]) == last.number then -- the begin record of the next stands
   return {'FENCED', 'number', standing[1] or ''}
 end
 call('DEL', KEYS[2])

@@ -5,12 +5,17 @@
 -- ARGV[1] to ARGV[5] as in marker.lua, ARGV[6] bounds, ARGV[7] facts,
 -- ARGV[8] record, ARGV[9] encoder, ARGV[10] how many are deleted, ARGV[11] how
 -- many are set, then the values to set and to append.
--- Returns {'OK'}, or {'STANDS', journal...} when the batch is filled already.
+-- Returns {'OK'}, or {'STANDS', journal...} when the batch is filled already, or
+-- {'UNCLAIMED', number} when the partition claims ids, but not in this batch.
 local refusal, last, standing = home()
 if refusal then return refusal end
 if standing[4] and standing[1] == ARGV[5] then return stands(standing, 'STANDS') end
-if tonumber(ARGV[5]) == last.number then
+if tonumber(ARGV[5]) == last.number then -- the begin record of the next stands
   return {'FENCED', 'number', standing[1] or ''}
+end
+local claimed = call('HGET', KEYS[1], 'c' .. string.sub(ARGV[2], 2))
+if claimed and string.match(claimed, '^%d+') ~= ARGV[5] then
+  return {'UNCLAIMED', string.match(claimed, '^%d+')}
 end
 if standing[1] == ARGV[5] then
   if standing[2] ~= ARGV[6] then return {'FENCED', 'begin', standing[1]} end

@@ -15,6 +15,17 @@ local function stands(standing, outcome)
   return {outcome, standing[1], standing[2], standing[3], standing[4], standing[5]}
 end
 
+-- astray refuses a journal that does not belong to the marker: it holds the
+-- last filled batch, or the begin record of the next.
+local function astray(last, standing)
+  local number = tonumber(standing[1] or '0')
+  local filled = number == last.number and (number == 0 or standing[4])
+  local begun = number == last.number + 1 and not standing[4]
+  if not filled and not begun then
+    return {'LOST', 'journal', standing[1] or ''}
+  end
+end
+
 -- home checks fence and order for the partition's own group: refusal, or else
 -- the marker's record and the journal. Unlike a visit, it needs the very fence
 -- that the takeover left.
@@ -29,8 +40,7 @@ local function home()
   local standing = journal()
   refusal = ordered(last)
   if refusal then return refusal end
-  if last.number > 0 and standing[1] ~= last.numberText and standing[1] ~= string.format('%.0f', last.number + 1) then
-    return {'LOST', 'journal', standing[1] or ''}
-  end
+  refusal = astray(last, standing)
+  if refusal then return refusal end
   return nil, last, standing
 end

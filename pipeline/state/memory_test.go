@@ -12,8 +12,8 @@ func TestPartition_writes_and_reads_its_own_memory(t *testing.T) {
 	store, _ := alone(t)
 	p := somePartition()
 	memory, journal := takeOver(t, store, p, 1)
-	if journal.Exists || memory.Last() != 0 {
-		t.Fatalf("a new partition has journal %+v, last batch %d", journal, memory.Last())
+	if journal.Exists {
+		t.Fatalf("a new partition has journal %+v", journal)
 	}
 	first := pipeline.Writes{
 		Set:    []pipeline.KeyValue{{Key: "a", Value: []byte("1")}, {Key: "b", Value: []byte("2")}},
@@ -68,8 +68,8 @@ func TestPartition_replay_returns_the_recorded_journal(t *testing.T) {
 	}
 
 	other, found := takeOver(t, store, p, 2)
-	if !reflect.DeepEqual(found, begun) || other.Last() != 1 {
-		t.Fatalf("the takeover finds %+v after batch %d, want %+v after 1", found, other.Last(), begun)
+	if !reflect.DeepEqual(found, begun) {
+		t.Fatalf("the takeover finds %+v, want %+v", found, begun)
 	}
 	longer := batch(p, 2)
 	longer.End += 5
@@ -91,8 +91,8 @@ func TestPartition_replay_returns_the_recorded_journal(t *testing.T) {
 		t.Errorf("a begin after the fill answers %+v, %v; want %+v", late, err, want)
 	}
 	third, found := takeOver(t, store, p, 3)
-	if !reflect.DeepEqual(found, want) || third.Last() != 2 {
-		t.Errorf("the takeover finds %+v after batch %d, want %+v after 2", found, third.Last(), want)
+	if !reflect.DeepEqual(found, want) {
+		t.Errorf("the takeover finds %+v, want %+v", found, want)
 	}
 	if got := value(t, third, "log"); got != "1,2," {
 		t.Errorf("memory is %q after replays, want 1,2,", got)

@@ -24,7 +24,6 @@ type Partition struct {
 	name         string // incarnation/partition
 	era          string
 	generation   string
-	last         uint64 // the last filled batch when it was taken over
 
 	home    group
 	marker  string
@@ -37,9 +36,6 @@ type Partition struct {
 
 var _ pipeline.Memory = (*Partition)(nil)
 
-// Last is the number of the last filled batch, as the marker had it at takeover.
-func (p *Partition) Last() uint64 { return p.last }
-
 // TakeOver raises the fence of a partition to the consumer group's generation
 // and returns its journal, in one step: from then on no older generation can
 // journal.
@@ -49,7 +45,10 @@ func (p *Partition) Last() uint64 { return p.last }
 // generation's offset to Kafka. nil from it means that Kafka knows the generation as
 // the current one: then the takeover is repeated in the next era. Any error of it is
 // returned; it should wrap pipeline.ErrFenced when Kafka refused.
-func (s *Store) TakeOver(ctx context.Context, partition pipeline.Partition, generation int32, confirm func(context.Context) error) (*Partition, pipeline.Journal, error) {
+//
+// The journal holds the last filled batch, or the begin record of the one after
+// it: a marker without its journal, or the other way round, is pipeline.ErrStateLost.
+func (s *Store) TakeOver(ctx context.Context, partition pipeline.Partition, generation int32, confirm func(context.Context) error) (pipeline.Memory, pipeline.Journal, error) {
 	id, err := s.id()
 	if err != nil {
 		return nil, pipeline.Journal{}, err
@@ -60,7 +59,10 @@ func (s *Store) TakeOver(ctx context.Context, partition pipeline.Partition, gene
 		answer, stored, err := p.takeOver(ctx, era)
 		if err == nil {
 			journal, err := p.taken(answer)
-			return p, journal, err
+			if err != nil {
+				return nil, pipeline.Journal{}, err
+			}
+			return p, journal, nil
 		}
 		if stored < 0 || !errors.Is(err, pipeline.ErrFenced) {
 			return nil, pipeline.Journal{}, fmt.Errorf("take over %s: %w", partition, err)
@@ -103,12 +105,7 @@ func (p *Partition) takeOver(ctx context.Context, era int64) (answer []any, stor
 func (p *Partition) taken(answer []any) (pipeline.Journal, error) {
 	p.era = text(answer, 1)
 	p.prefix = p.home.key(text(answer, 2) + ":")
-	last, err := strconv.ParseUint(text(answer, 3), 10, 64)
-	if err != nil {
-		return pipeline.Journal{}, fmt.Errorf("take over %s: read the marker's number: %w", p.partition, err)
-	}
-	p.last = last
-	return p.read(answer, 4)
+	return p.read(answer, 3)
 }
 
 // args begins the arguments of a script: those of the marker.

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,6 +11,9 @@ import (
 
 // remedy is what an operator does about lost data.
 const remedy = "stop the workers, see that Redis keeps its data, and run `grapevine rebuild`"
+
+// errProtocol means that the program itself is at fault.
+var errProtocol = errors.New("unexpected in the protocol of the scripts")
 
 // refusal is the error of an answer that refuses, nil for others.
 func (c *call) refusal(answer []any) error {
@@ -21,8 +25,11 @@ func (c *call) refusal(answer []any) error {
 		return c.fenced(text(answer, 1), found)
 	case "LOST":
 		return c.lost(answer, found)
+	case "UNCLAIMED":
+		return fmt.Errorf("slot group %s: batch %v of %s is journalled without a call of Claim, though batch %s had one: a stage that claims does so in every batch: %w",
+			c.group.tag(), c.arg(4), c.field(), text(answer, 1), errProtocol)
 	default:
-		return fmt.Errorf("slot group %s: a script answered %q, which this version does not know", c.group.tag(), text(answer, 0))
+		return fmt.Errorf("slot group %s: a script answered %q: %w", c.group.tag(), text(answer, 0), errProtocol)
 	}
 }
 

@@ -67,8 +67,10 @@ var hopeless = []string{"NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE", "CROSSSLOT
 // permanent tells whether trying again is of no use. A Redis that is away,
 // loading, read-only, out of memory or without its cluster comes back.
 func permanent(err error) bool {
-	if errors.Is(err, pipeline.ErrFenced) || errors.Is(err, pipeline.ErrStateLost) || errors.Is(err, ErrSettings) || errors.Is(err, redis.ErrClosed) {
-		return true
+	for _, final := range []error{pipeline.ErrFenced, pipeline.ErrStateLost, ErrSettings, errProtocol, redis.ErrClosed} {
+		if errors.Is(err, final) {
+			return true
+		}
 	}
 	var refused redis.Error
 	if !errors.As(err, &refused) {

@@ -48,16 +48,17 @@ func (p *Partition) ApplyShared(ctx context.Context, b pipeline.Bounds, sets []p
 	return nil
 }
 
-// CheckShared tells, at takeover, whether every slot group has recorded at least
-// the batch of that number, in its claims as much as in its shared fields,
-// whichever the stage uses; if not, ErrStateLost. It is for stages that visit all groups in
-// every batch: number is the one before the batch that the journal holds.
+// CheckShared makes sure, at takeover, that every slot group knows the batch
+// before number, the one that the journal holds, in its claims as much as in its
+// shared fields, whichever the stage uses; if not, pipeline.ErrStateLost. It is
+// for stages that visit all groups in every batch. The visits of batch number itself may
+// have been cut off; its replay makes up for them.
 func (s *Store) CheckShared(ctx context.Context, partition pipeline.Partition, number uint64) error {
 	id, err := s.id()
 	if err != nil {
 		return err
 	}
-	if number == 0 {
+	if number < 2 {
 		return nil
 	}
 	name := partitionName(partition)
@@ -73,7 +74,7 @@ func (s *Store) CheckShared(ctx context.Context, partition pipeline.Partition, n
 	}); err != nil {
 		return fmt.Errorf("check the slot groups for %s: %w", partition, err)
 	}
-	return checkVisits(id, name, number, commands)
+	return checkVisits(id, name, number-1, commands)
 }
 
 // SharedReader reads what the partitions of other topics share.

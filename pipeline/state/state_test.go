@@ -73,7 +73,7 @@ func refuse(context.Context) error { return fmt.Errorf("commit: %w", pipeline.Er
 
 func accept(context.Context) error { return nil }
 
-func takeOver(t testing.TB, store *state.Store, p pipeline.Partition, generation int32) (*state.Partition, pipeline.Journal) {
+func takeOver(t testing.TB, store *state.Store, p pipeline.Partition, generation int32) (pipeline.Memory, pipeline.Journal) {
 	t.Helper()
 	memory, journal, err := store.TakeOver(t.Context(), p, generation, refuse)
 	if err != nil {
@@ -83,7 +83,7 @@ func takeOver(t testing.TB, store *state.Store, p pipeline.Partition, generation
 }
 
 // fill journals batches up to n, each appending its number to "log".
-func fill(t testing.TB, memory *state.Partition, p pipeline.Partition, from, to uint64) {
+func fill(t testing.TB, memory pipeline.Memory, p pipeline.Partition, from, to uint64) {
 	t.Helper()
 	for n := from; n <= to; n++ {
 		writes := pipeline.Writes{Append: []pipeline.KeyValue{{Key: "log", Value: fmt.Appendf(nil, "%d,", n)}}}
@@ -94,7 +94,7 @@ func fill(t testing.TB, memory *state.Partition, p pipeline.Partition, from, to 
 }
 
 // value reads one own key.
-func value(t testing.TB, memory *state.Partition, key string) string {
+func value(t testing.TB, memory pipeline.Memory, key string) string {
 	t.Helper()
 	values, err := memory.Get(t.Context(), []string{key})
 	if err != nil {

@@ -3,7 +3,7 @@
 --
 -- KEYS[1] marker, KEYS[2] journal; ARGV[1] to ARGV[4] as in marker.lua, with
 -- era -1 for the era that stands.
--- Returns {'OK', era, alias, number, journal...}; FENCED names the fence found.
+-- Returns {'OK', era, alias, journal...}; FENCED names the fence found.
 local refusal, last = recorded()
 if refusal then return refusal end
 local era, generation = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -12,13 +12,12 @@ if behind(era, generation, last) then
   return {'FENCED', 'generation', last.eraText .. ':' .. last.generationText}
 end
 local standing = journal()
-if last.number > 0 and standing[1] ~= last.numberText and standing[1] ~= string.format('%.0f', last.number + 1) then
-  return {'LOST', 'journal', standing[1] or ''}
-end
+refusal = astray(last, standing)
+if refusal then return refusal end
 local alias = last.alias
 if alias == '' then
   alias = string.format('%.0f', call('HINCRBY', KEYS[1], 'aliases', 1))
 end
 local eraText = string.format('%.0f', era)
 call('HSET', KEYS[1], ARGV[2], last.numberText .. ':' .. eraText .. ':' .. ARGV[4] .. ':' .. alias)
-return {'OK', eraText, alias, last.numberText, standing[1], standing[2], standing[3], standing[4], standing[5]}
+return {'OK', eraText, alias, standing[1], standing[2], standing[3], standing[4], standing[5]}

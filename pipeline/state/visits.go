@@ -11,7 +11,7 @@ import (
 )
 
 // checkVisits looks through the markers' answers (installation, claims, shared):
-// a kind of visit that one group knows, every group must know.
+// a kind of visit that one group knows, every group must know, up to number.
 func checkVisits(id, name string, number uint64, commands []*redis.SliceCmd) error {
 	fields := []string{"installation", claimField + name, shareField + name}
 	least := make([]uint64, len(fields))
