@@ -1,6 +1,7 @@
 package program
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline/event"
@@ -218,6 +219,15 @@ type Rule struct {
 	// Where the rule stands in the file, for errors that name it.
 	File string
 	Line int
+	// Keys says where the keys of the rule stand that a release may refuse to
+	// carry out; a template may have brought them from another file.
+	Keys map[string]Position
+}
+
+// Position is a place in a file of programs, counted from 1.
+type Position struct {
+	File         string
+	Line, Column int
 }
 
 // Tier of a rule: reached when the metric is at Threshold or above.
@@ -269,4 +279,10 @@ type Refusal struct {
 	Line         int
 	Org, Program string
 	Rule, What   string
+}
+
+// String is file:line, where the rule stands in the org, and what it needs.
+func (r Refusal) String() string {
+	return fmt.Sprintf("%s:%d: orgs[%s].programs[%s].rules[%s]: %s is not carried out yet",
+		r.File, r.Line, r.Org, r.Program, r.Rule, r.What)
 }

@@ -1,0 +1,171 @@
+package config
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/grapevinehq/grapevine/config/strict"
+	"github.com/grapevinehq/grapevine/pipeline/program"
+)
+
+// Defaults of a version (§3, §4).
+const (
+	defaultDedupeWindow = time.Hour
+	defaultWindow       = 720 * time.Hour
+	defaultHalfLife     = 168 * time.Hour
+	defaultGrace        = 2 * time.Second
+	defaultLocale       = "en"
+)
+
+var defaultOrder = []program.CandidateKind{program.CandidateCoupon, program.CandidateClick, program.CandidateTouch}
+
+func (c *compiler) program(spec *ProgramSpec, org string, s *scope, path string) *program.Program {
+	out := &program.Program{OrgID: org, ID: string(spec.ID), Name: spec.Name, Team: string(spec.Team)}
+	c.known(spec.Team, s.teams, "team", spec.Where("team"), path)
+	var template *strict.Node
+	if spec.Template != "" {
+		if template = s.templates[spec.Template]; template == nil {
+			c.unknown(spec.Template, slices.Collect(maps.Keys(s.templates)), "template", spec.Where("template"), path)
+		}
+	}
+	places := make([]strict.Pos, len(spec.Versions))
+	for i := range spec.Versions {
+		node := spec.Versions[i].Node()
+		if node == nil {
+			continue // was no map
+		}
+		version := &VersionSpec{}
+		at := path + ".versions[" + strconv.Itoa(i) + "]"
+		c.versions.Decode(strict.Merge(template, node), at, version)
+		places[i] = version.Where("valid_from")
+		out.Versions = append(out.Versions, c.version(version, s, at))
+	}
+	c.sortVersions(out, spec, path)
+	out.Goals = c.goals(spec, path)
+	return out
+}
+
+// sortVersions orders the versions by time and reports those that overlap: two
+// versions must never both decide one event.
+func (c *compiler) sortVersions(out *program.Program, spec *ProgramSpec, path string) {
+	slices.SortStableFunc(out.Versions, func(a, b *program.Version) int { return cmp.Compare(a.ValidFrom, b.ValidFrom) })
+	for i := 1; i < len(out.Versions); i++ {
+		before, v := out.Versions[i-1], out.Versions[i]
+		at := spec.Where("versions")
+		for j := range spec.Versions {
+			var from Time
+			if text := spec.Versions[j].Node().Get("valid_from"); text != nil && from.UnmarshalText([]byte(text.Text)) == nil && from.UnixMilli() == v.ValidFrom {
+				at = text.Pos // of the later one
+			}
+		}
+		switch {
+		case before.ValidFrom == v.ValidFrom:
+			c.problems.Add(at, path, "two versions begin at %s", v.ValidFromRaw)
+		case before.ValidTo > v.ValidFrom:
+			c.problems.Add(at, path, "the version from %s overlaps the one from %s, which ends later", v.ValidFromRaw, before.ValidFromRaw)
+		}
+	}
+}
+
+func (c *compiler) goals(spec *ProgramSpec, path string) (out []program.Goal) {
+	once := c.distinct("goal")
+	for i := range spec.Goals {
+		g := &spec.Goals[i]
+		at := path + ".goals[" + string(g.ID) + "]"
+		once.first(g.ID, g.Where("id"), at)
+		if g.Has("from") && g.Has("to") && !g.From.Before(g.To.Time) {
+			c.problems.Add(g.Where("to"), at, "`to` must be later than `from`")
+		}
+		out = append(out, program.Goal{
+			ID: string(g.ID), Metric: g.Metric, Target: g.Target, From: g.From.UnixMilli(), To: g.To.UnixMilli(),
+		})
+	}
+	return out
+}
+
+func (c *compiler) version(spec *VersionSpec, s *scope, path string) *program.Version {
+	out := &program.Version{
+		ValidFrom:    spec.ValidFrom.UnixMilli(),
+		ValidFromRaw: instant(spec.ValidFrom),
+		Currency:     string(spec.Currency),
+		Locale:       cmp.Or(string(spec.Locale), defaultLocale),
+		Zone:         cmp.Or(spec.Timezone.Location, time.UTC),
+		DedupeWindow: orDefault(spec.DedupeWindow, defaultDedupeWindow),
+		Margin:       spec.Margin,
+		Attribution:  c.attribution(spec, path+".attribution"),
+	}
+	if spec.ValidTo != nil {
+		out.ValidTo = spec.ValidTo.UnixMilli()
+		if out.ValidTo <= out.ValidFrom {
+			c.problems.Add(spec.Where("valid_to"), path, "`valid_to` must be later than `valid_from`")
+		}
+	}
+	once := c.distinct("rule")
+	for i := range spec.Rules {
+		r := &spec.Rules[i]
+		at := path + ".rules[" + string(r.ID) + "]"
+		once.first(r.ID, r.Where("id"), at)
+		out.Rules = append(out.Rules, c.rule(r, s, at))
+	}
+	return out
+}
+
+func (c *compiler) attribution(v *VersionSpec, path string) program.Attribution {
+	spec := &v.Attribution
+	out := program.Attribution{
+		Model:        cmp.Or(spec.Model, program.LastClick),
+		Window:       orDefault(spec.Window, defaultWindow),
+		HalfLife:     orDefault(spec.HalfLife, defaultHalfLife),
+		Order:        spec.Order,
+		BindCustomer: spec.Binding != "none",
+		Grace:        orDefault(v.AttributionGrace, defaultGrace),
+		MaxWait:      orDefault(v.AttributionMaxWait, 0),
+	}
+	if len(out.Order) == 0 {
+		out.Order = defaultOrder
+	}
+	if out.HalfLife <= 0 {
+		c.problems.Add(spec.Where("half_life"), path, "`half_life` must be more than 0")
+	}
+	if v.AttributionMaxWait != nil && out.MaxWait == 0 {
+		c.problems.Add(v.Where("attribution_max_wait"), path, "`attribution_max_wait` must be more than 0; leave it out to wait as long as it takes")
+	}
+	c.noRepetition(texts(spec.Order), spec.Where("order"), path+".order")
+	c.noRepetition(texts(spec.Shadow), spec.Where("shadow"), path+".shadow")
+	for _, m := range spec.Shadow {
+		// A template's shadow list may name the model that a version pays by.
+		if m != out.Model {
+			out.Shadow = append(out.Shadow, m)
+		}
+	}
+	return out
+}
+
+func (c *compiler) noRepetition(values []string, at strict.Pos, path string) {
+	for i, v := range values {
+		if v != "" && slices.Contains(values[:i], v) {
+			c.problems.Add(at, path, "names %q twice", v)
+		}
+	}
+}
+
+func texts[T ~string](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
+
+func orDefault(d *time.Duration, otherwise time.Duration) time.Duration {
+	if d == nil {
+		return otherwise
+	}
+	return *d
+}
+
+// instant is a time as reward data and messages show it.
+func instant(t Time) string { return t.UTC().Format(time.RFC3339Nano) }
