@@ -1,0 +1,153 @@
+package reward
+
+import (
+	"math/big"
+
+	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/program"
+)
+
+// The values that make up a ledger. Each stands under a key of its own, which
+// carries the org, the beneficiary and what else identifies it.
+
+// Lifetime are the figures of a member in an org that segments look at
+// (contract §5, stats), each conversion counted once.
+type Lifetime struct {
+	ConversionsPPM   int64   `cbor:"1,keyasint"`
+	RevenueMinor     big.Int `cbor:"2,keyasint"` // credited, net; program currencies as they are (§9 (30))
+	LastConversionAt int64   `cbor:"3,keyasint"` // ms; of all that ever counted
+}
+
+// Entry is what one conversion did to a beneficiary.
+type Entry struct {
+	// Next is the least sequence of a credit not yet taken. Credits of one
+	// conversion reach a beneficiary in order and say how things stand, not what
+	// changed: so one number tells the repeated ones, and a gap does no harm.
+	Next           int64    `cbor:"1,keyasint"`
+	ConversionTime int64    `cbor:"2,keyasint"`
+	CountedPPM     int64    `cbor:"3,keyasint,omitempty"` // its part in Lifetime
+	CountedMinor   int64    `cbor:"4,keyasint,omitempty"`
+	Parts          []Part   `cbor:"5,keyasint,omitempty"`
+	Rewards        []Reward `cbor:"6,keyasint,omitempty"` // of per_conversion rules
+}
+
+// Part is what a conversion adds to one sum: the metric of a tiers rule, or the
+// revenue of a reward with brackets.
+type Part struct {
+	Rule   string `cbor:"1,keyasint"`
+	Reward string `cbor:"2,keyasint,omitempty"` // brackets alone
+	Period string `cbor:"3,keyasint"`
+	Amount int64  `cbor:"4,keyasint,omitempty"`
+}
+
+// Reward is the state of one reward: what stands, and what is said of it again
+// when it changes, however the configuration moved on.
+type Reward struct {
+	Rule        string `cbor:"1,keyasint"`
+	ID          string `cbor:"2,keyasint"` // its own id in the rule or tier
+	Net         int64  `cbor:"3,keyasint,omitempty"`
+	Sequence    int64  `cbor:"4,keyasint"` // of its latest event
+	Status      Status `cbor:"5,keyasint"`
+	Version     string `cbor:"6,keyasint"`
+	Type        string `cbor:"7,keyasint"`
+	Currency    string `cbor:"8,keyasint,omitempty"`
+	Unit        string `cbor:"9,keyasint,omitempty"`
+	Period      string `cbor:"10,keyasint"`
+	AvailableAt int64  `cbor:"11,keyasint"`
+	Budget      string `cbor:"12,keyasint,omitempty"`
+
+	// A reward with brackets stands in its period's chain while it is worth
+	// something: from the newest, each names the conversion of the one before.
+	Chained bool   `cbor:"13,keyasint,omitempty"`
+	Older   string `cbor:"14,keyasint,omitempty"`
+}
+
+// Tally is the sum of a tiers rule over one period, with the tiers that were
+// ever reached. Repeated steps stand under keys of their own.
+type Tally struct {
+	Sum   big.Int    `cbor:"1,keyasint"`
+	Tiers []TierHeld `cbor:"2,keyasint,omitempty"` // in the order they were first reached
+	// Metric is what the sum counts, for when the rule is no longer configured.
+	Metric program.Metric `cbor:"3,keyasint"`
+}
+
+// TierHeld is a tier, or a repeated step of one, that was reached at least once.
+type TierHeld struct {
+	Tier           string   `cbor:"1,keyasint"`
+	Held           bool     `cbor:"2,keyasint,omitempty"`
+	Occurrence     int64    `cbor:"3,keyasint"`
+	Threshold      int64    `cbor:"4,keyasint"` // of the version that gave this occurrence
+	ConversionID   string   `cbor:"5,keyasint"` // that crossed it
+	ConversionTime int64    `cbor:"6,keyasint"`
+	Rewards        []Reward `cbor:"7,keyasint"`
+	Steps          int64    `cbor:"8,keyasint,omitempty"` // repeated steps held beyond it
+}
+
+// Chain is the sum of a reward with brackets over one period.
+type Chain struct {
+	Revenue big.Int `cbor:"1,keyasint"`
+	Paid    int64   `cbor:"2,keyasint,omitempty"` // the net of all its rewards
+	Newest  string  `cbor:"3,keyasint,omitempty"` // conversion of the newest reward in the chain
+}
+
+// Keys of a ledger's values, relative to the partition's memory. The
+// beneficiary is in each, so no two ledgers share a value.
+
+func lifetimeKey(c *event.Credit) string {
+	return "s/" + path(c.OrgID, c.BeneficiaryID)
+}
+
+func entryKey(c *event.Credit, conversion string) string {
+	return "c/" + path(c.OrgID, c.BeneficiaryID, c.ProgramID, conversion, string(c.Role))
+}
+
+func tallyKey(c *event.Credit, p *Part) string {
+	return "t/" + path(c.OrgID, c.BeneficiaryID, c.ProgramID, p.Rule, p.Period)
+}
+
+func stepKey(c *event.Credit, p *Part, tier string) string {
+	return "r/" + path(c.OrgID, c.BeneficiaryID, c.ProgramID, p.Rule, p.Period, tier)
+}
+
+func chainKey(c *event.Credit, p *Part) string {
+	return "b/" + path(c.OrgID, c.BeneficiaryID, c.ProgramID, p.Rule, p.Reward, p.Period, string(c.Role))
+}
+
+// reward finds the state of a per_conversion reward.
+func (e *Entry) reward(rule, id string) *Reward {
+	for i := range e.Rewards {
+		if e.Rewards[i].Rule == rule && e.Rewards[i].ID == id {
+			return &e.Rewards[i]
+		}
+	}
+	return nil
+}
+
+func (e *Entry) part(rule, reward string) *Part {
+	for i := range e.Parts {
+		if e.Parts[i].Rule == rule && e.Parts[i].Reward == reward {
+			return &e.Parts[i]
+		}
+	}
+	return nil
+}
+
+func (t *Tally) tier(id string) *TierHeld {
+	for i := range t.Tiers {
+		if t.Tiers[i].Tier == id {
+			return &t.Tiers[i]
+		}
+	}
+	return nil
+}
+
+// passed tells whether a credit passed a rule's filters: decided with the
+// conversion.
+func passed(c *event.Credit, rule *program.Rule) bool {
+	for _, id := range c.Rules {
+		if id == rule.ID {
+			return true
+		}
+	}
+	return false
+}

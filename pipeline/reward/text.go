@@ -1,0 +1,89 @@
+package reward
+
+import (
+	"math/big"
+	"strconv"
+	"strings"
+
+	"github.com/grapevinehq/grapevine/pipeline/money"
+	"github.com/grapevinehq/grapevine/pipeline/program"
+)
+
+// say fills the texts of an event in the beneficiary's locale, or else the
+// program's (contract §2). What has no text in either is left out.
+func (t *taking) say(e *Event, rule *program.Rule, why cause) {
+	if rule == nil {
+		return
+	}
+	value := func(placeholder string) string { return t.value(placeholder, e, why) }
+	e.Name = program.Render(choose(rule.Name, t.credit.Locale, t.version.Locale), value)
+	e.Message = program.Render(choose(rule.Message, t.credit.Locale, t.version.Locale), value)
+}
+
+// choose takes the text of the first locale that has one; a locale also finds
+// the text of its language: de-AT that of de.
+func choose(texts map[string]string, locales ...string) string {
+	for _, locale := range locales {
+		if text, ok := texts[locale]; ok {
+			return text
+		}
+		language, _, _ := strings.Cut(strings.ReplaceAll(locale, "_", "-"), "-")
+		if text, ok := texts[language]; ok {
+			return text
+		}
+	}
+	return ""
+}
+
+// value is what stands for one of [program.Placeholders].
+func (t *taking) value(placeholder string, e *Event, why cause) string {
+	switch placeholder {
+	case "tier":
+		return why.tier
+	case "metric":
+		return why.metric
+	case "threshold":
+		return why.threshold
+	case "amount":
+		return e.decimal()
+	case "currency":
+		return e.Currency
+	case "quantity":
+		if e.Currency == "" {
+			return strconv.FormatInt(e.Amount, 10)
+		}
+	case "unit":
+		return e.Unit
+	case "period":
+		return e.Period
+	case "program":
+		if t.program.Name != "" {
+			return t.program.Name
+		}
+		return t.program.ID
+	}
+	return ""
+}
+
+// decimal is the money that an event moves in its currency's own digits: 12.50.
+func (e *Event) decimal() string {
+	if e.Currency == "" {
+		return ""
+	}
+	return decimal(big.NewInt(e.Amount), e.Currency)
+}
+
+func decimal(minor *big.Int, currency string) string {
+	digits, _ := money.Exponent(currency)
+	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil)
+	return new(big.Rat).SetFrac(minor, scale).FloatString(digits)
+}
+
+// metricText is a reading of a metric for a person: whole conversions or points,
+// or revenue as an amount.
+func metricText(m program.Metric, reading int64, currency string) string {
+	if m == program.Revenue {
+		return decimal(big.NewInt(reading), currency)
+	}
+	return strconv.FormatInt(reading, 10)
+}

@@ -1,0 +1,135 @@
+package credits
+
+import (
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/reward"
+)
+
+// origin are the columns that say where a row came from (contract §6). The
+// position is that of the credit's record.
+type origin struct {
+	org, program, event, source, topic []string
+	time, offset                       []int64
+	partition                          []int32
+}
+
+func (o *origin) add(b *work, index int, org, program, id string, ms int64) {
+	o.org = append(o.org, org)
+	o.program = append(o.program, program)
+	o.event = append(o.event, id)
+	o.source = append(o.source, event.Source(org, program))
+	o.topic = append(o.topic, b.bounds.Partition.Topic)
+	o.partition = append(o.partition, int32(b.bounds.Partition.ID)) //nolint:gosec // Kafka counts partitions in 32 bits
+	o.offset = append(o.offset, b.records[index].Offset)
+	o.time = append(o.time, ms)
+}
+
+func (o *origin) columns() []pipeline.Column {
+	return []pipeline.Column{
+		{Name: "org_id", Data: o.org},
+		{Name: "program_id", Data: o.program},
+		{Name: "time", Data: o.time},
+		{Name: "event_id", Data: o.event},
+		{Name: "source", Data: o.source},
+		{Name: "kafka_topic", Data: o.topic},
+		{Name: "kafka_partition", Data: o.partition},
+		{Name: "kafka_offset", Data: o.offset},
+	}
+}
+
+// blocks are the rows of credits, then of rewards.
+func (b *work) blocks() []pipeline.Block {
+	var blocks []pipeline.Block
+	if c := b.creditRows(); c.Rows > 0 {
+		blocks = append(blocks, c)
+	}
+	if r := b.rewardRows(); r.Rows > 0 {
+		blocks = append(blocks, r)
+	}
+	return blocks
+}
+
+// creditRows are the credits that were taken, also those that earned nothing.
+// Their time is the conversion's.
+func (b *work) creditRows() pipeline.Block {
+	var at origin
+	var texts [8][]string
+	var numbers [8][]int64
+	var counts []uint8
+	var shares [][]int64
+	var rules [][]string
+	for i, v := range b.standing.Verdicts {
+		if v != verdictTaken {
+			continue
+		}
+		c := &b.inputs[i].credit
+		at.add(b, i, c.OrgID, c.ProgramID, event.CreditID(c), c.ConversionTime)
+		for j, s := range []string{c.ConversionID, c.BeneficiaryID, string(c.Role), c.CustomerID, string(c.Kind), c.Name, c.Locale, c.Currency} {
+			texts[j] = append(texts[j], s)
+		}
+		for j, n := range []int64{c.Sequence, c.ConversionTime, c.DecidedAt, c.AmountMinor, c.NetMinor, c.CreditPPM, int64(c.Index), reward.Credited(c)} {
+			numbers[j] = append(numbers[j], n)
+		}
+		counts = append(counts, bit(c.Counts))
+		shares, rules = append(shares, c.Shares), append(rules, c.Rules)
+	}
+	columns := at.columns()
+	for j, name := range []string{"conversion_id", "beneficiary_id", "role", "customer_id", "kind", "name", "locale", "currency"} {
+		columns = append(columns, pipeline.Column{Name: name, Data: texts[j]})
+	}
+	for j, name := range []string{"sequence", "conversion_time", "decided_at", "amount_minor", "net_minor", "credit_ppm", "share_index", "credited_minor"} {
+		columns = append(columns, pipeline.Column{Name: name, Data: numbers[j]})
+	}
+	columns = append(columns,
+		pipeline.Column{Name: "counts", Data: counts},
+		pipeline.Column{Name: "shares", Data: shares},
+		pipeline.Column{Name: "rules", Data: rules},
+	)
+	return pipeline.Block{Table: TableCredits, Rows: len(counts), Columns: columns}
+}
+
+// rewardRows are the reward events. Their time is that of the event.
+func (b *work) rewardRows() pipeline.Block {
+	var at origin
+	var texts [16][]string
+	var numbers [8][]int64
+	for i := range b.standing.Rewards {
+		r := &b.standing.Rewards[i]
+		e := &r.Event
+		at.add(b, r.Index, e.OrgID, e.ProgramID, e.ID(), e.Time)
+		for j, s := range []string{
+			e.RewardID, string(e.Type), string(e.Status), e.RuleID, e.RuleVersion, e.Reward, e.TierID, e.Period,
+			e.BeneficiaryID, string(e.BeneficiaryRole), e.RewardType, e.Currency, e.Unit, e.ConversionID, e.BudgetID, e.Reason,
+		} {
+			texts[j] = append(texts[j], s)
+		}
+		money, remaining, quantity, left := e.Amount, e.Remaining, int64(0), int64(0)
+		if e.Currency == "" {
+			money, remaining, quantity, left = 0, 0, e.Amount, e.Remaining
+		}
+		for j, n := range []int64{e.Sequence, e.Occurrence, money, quantity, remaining, left, e.ConversionTime, e.AvailableAt} {
+			numbers[j] = append(numbers[j], n)
+		}
+	}
+	columns := at.columns()
+	for j, name := range []string{
+		"reward_id", "event_type", "status", "rule_id", "rule_version", "reward", "tier_id", "period",
+		"beneficiary_id", "beneficiary_role", "reward_type", "currency", "unit", "conversion_id", "budget_id", "reason",
+	} {
+		columns = append(columns, pipeline.Column{Name: name, Data: texts[j]})
+	}
+	for j, name := range []string{
+		"sequence", "occurrence", "amount_minor", "quantity", "remaining_minor", "remaining_quantity", "conversion_time", "available_at",
+	} {
+		columns = append(columns, pipeline.Column{Name: name, Data: numbers[j]})
+	}
+	return pipeline.Block{Table: TableRewards, Rows: len(b.standing.Rewards), Columns: columns}
+}
+
+func bit(b bool) uint8 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,69 @@
+package credits
+
+import (
+	"context"
+	"time"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/program"
+)
+
+// The topics that the stage reads and writes (contract §2).
+const (
+	TopicCredits = "referral.credits"
+	TopicRewards = "referral.rewards"
+)
+
+// The tables that the stage writes (contract §6).
+const (
+	TableCredits = "credits"
+	TableRewards = "rewards"
+)
+
+// Catalogs finds the program configuration of a revision, as the batch's bounds
+// name it.
+type Catalogs interface {
+	Revision(ctx context.Context, hash string) (*program.Catalog, error)
+}
+
+// Taken answers what the table credits holds.
+type Taken interface {
+	// Taken tells of each credit whether the table has it, by (org, program,
+	// conversion, sequence, role, beneficiary).
+	Taken(ctx context.Context, credits []*event.Credit) ([]bool, error)
+}
+
+// Stage is [pipeline.Stage] for referral.credits.
+type Stage struct {
+	Catalogs Catalogs
+	Books    Taken
+	// Retention is how long the memory is sure to know the credits it took. One
+	// that was decided longer before its batch, and whose conversion the memory
+	// does not know, is looked up in the books before it pays.
+	Retention time.Duration
+}
+
+var _ pipeline.Stage = (*Stage)(nil)
+
+// Topic is referral.credits.
+func (s *Stage) Topic() string { return TopicCredits }
+
+// WaitsFor is nil: what a credit needs was decided with its conversion.
+func (s *Stage) WaitsFor() []string { return nil }
+
+// Tables are credits, rewards and dead_letters.
+func (s *Stage) Tables() []string { return []string{TableCredits, TableRewards, "dead_letters"} }
+
+// Shared is false: no other partition reads a ledger.
+func (s *Stage) Shared() bool { return false }
+
+// TakeOver returns a worker. It keeps nothing between batches.
+func (s *Stage) TakeOver(_ context.Context, p *pipeline.Session) (pipeline.Worker, error) {
+	return &worker{stage: s, session: p}, nil
+}
+
+type worker struct {
+	stage   *Stage
+	session *pipeline.Session
+}
