@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -20,6 +19,7 @@ type process struct {
 	cmd     *exec.Cmd
 	stdin   io.Closer
 	logFile string
+	logFrom int64         // where in the log this run begins
 	ended   chan struct{} // closed when the child is gone; err is set before
 	err     error
 }
@@ -45,6 +45,10 @@ func startProcess(spec processSpec) (*process, error) {
 		return nil, fmt.Errorf("open the log of %s: %w", spec.engine, err)
 	}
 	defer output.Close() //nolint:errcheck // the child has its own handle
+	before, err := output.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("open the log of %s: %w", spec.engine, err)
+	}
 	cmd := &exec.Cmd{
 		Path: spec.path, Args: spec.args, Dir: spec.dir,
 		Env:    append(os.Environ(), spec.env...),
@@ -55,7 +59,7 @@ func startProcess(spec processSpec) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.engine, err)
 	}
-	p := &process{engine: spec.engine, cmd: cmd, stdin: stdin, logFile: spec.logFile, ended: make(chan struct{})}
+	p := &process{engine: spec.engine, cmd: cmd, stdin: stdin, logFile: spec.logFile, logFrom: before.Size(), ended: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
@@ -81,7 +85,7 @@ func (p *process) awaitReady(ctx context.Context, answers func(context.Context) 
 		return nil
 	}
 	p.kill()
-	text := tail(p.logFile, 10)
+	text := p.logTail()
 	if errors.Is(err, errEnded) && strings.Contains(text, "ddress already in use") {
 		err = fmt.Errorf("%w: %w", err, syscall.EADDRINUSE)
 	}
@@ -132,7 +136,7 @@ func (p *process) stop(ctx context.Context, ask func() error) error {
 
 // endedEarly tells that the child ended though nobody stopped it.
 func (p *process) endedEarly() error {
-	return fmt.Errorf("%s ended by itself (%v); the end of its log, %s:\n%s", p.engine, p.err, p.logFile, tail(p.logFile, 10))
+	return fmt.Errorf("%s ended by itself (%v); the end of its log, %s:\n%s", p.engine, p.err, p.logFile, p.logTail())
 }
 
 func (p *process) kill() {
@@ -143,10 +147,11 @@ func (p *process) kill() {
 // pid is the child's process id.
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-func tail(file string, n int) string {
-	text, err := os.ReadFile(file)
-	if err != nil || len(text) == 0 {
-		return "(" + filepath.Base(file) + " is empty)"
+// logTail is the end of what this run has logged.
+func (p *process) logTail() string {
+	text, err := os.ReadFile(p.logFile)
+	if err != nil || int64(len(text)) <= p.logFrom {
+		return "(empty)"
 	}
-	return lastLines(string(text), n)
+	return lastLines(string(text[p.logFrom:]), 10)
 }
