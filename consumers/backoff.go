@@ -13,9 +13,11 @@ type backoff struct {
 }
 
 // wait pauses, and reports the context's end.
-func (b *backoff) wait(ctx context.Context) error {
+func (b *backoff) wait(ctx context.Context) error { return pause(ctx, b.next()) }
+
+func (b *backoff) next() time.Duration {
 	b.last = min(max(b.first, 2*b.last), b.most)
-	return pause(ctx, b.last/2+rand.N(b.last/2+1))
+	return b.last/2 + rand.N(b.last/2+1)
 }
 
 func (b *backoff) reset() { b.last = 0 }

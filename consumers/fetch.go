@@ -93,7 +93,7 @@ func (r *fetchRequest) frame() frame {
 
 func readFetch(a *answer) (*fetchResponse, error) {
 	r := &fetchResponse{}
-	r.throttled = a.int32() > 0
+	a.int32() // throttled
 	r.code = a.int16()
 	a.int32() // session
 	if a.count(2) == 0 {

@@ -19,6 +19,9 @@ const (
 	// may pass: then the caller is told, so that health can be.
 	fetchTries = 4
 
+	// maxPatience is how long a call of Fetch may take over its time.
+	maxPatience = 5 * time.Second
+
 	// gapProofs is how often an empty answer must repeat before what it skips is
 	// believed to be gone.
 	gapProofs = 3
@@ -102,20 +105,33 @@ func (f *fetching) once(ctx context.Context) (chunk pipeline.Chunk, done bool, e
 	if err != nil && d.next == f.from {
 		return chunk, false, err // otherwise take what is good, and meet it again at the next call
 	}
-	chunk = pipeline.Chunk{Records: d.records, Next: d.next, Stable: max(answer.stable, d.next), ReadAt: time.Now()}
+	chunk = pipeline.Chunk{Records: d.records, Next: d.next, Stable: answer.stable, ReadAt: time.Now()}
 	switch {
 	case whole && d.next > f.from:
 		return chunk, true, nil
 	case len(answer.batches) > 0 && f.bytes < maxFetch:
 		f.bytes *= 2 // not even the first batch came whole
 		return chunk, false, nil
-	case !answer.throttled && !answer.withheld && answer.stable > f.from:
+	case answer.withheld:
+		return chunk, false, f.patience(ctx, kafka.ThrottlingQuotaExceeded)
+	case answer.stable < f.from:
+		return chunk, false, f.patience(ctx, kafka.OffsetNotAvailable)
+	case answer.stable > f.from:
 		return f.gap(ctx, answer, chunk)
 	case time.Until(f.deadline) <= 0:
 		return chunk, true, nil
 	}
-	// A broker may answer at once instead of waiting, when it throttles for instance.
-	return chunk, false, pause(ctx, 5*time.Millisecond)
+	return chunk, false, pause(ctx, 5*time.Millisecond) // a broker may answer before the time is up
+}
+
+// patience lets a while pass after an answer that tells nothing of what is in
+// the partition: the broker holds back for a quota, or the leader is new and does
+// not know yet how far its followers are. After some time it is an error.
+func (f *fetching) patience(ctx context.Context, reason kafka.Error) error {
+	if time.Until(f.deadline) < -maxPatience {
+		return reason
+	}
+	return pause(ctx, 50*time.Millisecond)
 }
 
 // gap takes an empty answer below the stable offset: all there was has been
