@@ -1,0 +1,166 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newLoop(w *worker, stage pipeline.Stage, batch int) *Loop {
+	return &Loop{
+		Stage: stage, State: w, Barrier: w, Books: w, Publisher: w,
+		Metrics:  NewMetrics(prometheus.NewRegistry()),
+		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Limits:   Limits{MaxEvents: batch, MaxBytes: 1 << 20, MaxWait: time.Millisecond},
+		Revision: func() string { return "r1" },
+		Grace:    func() time.Duration { return 0 },
+		Now:      time.Now,
+		Stopping: make(chan struct{}),
+	}
+}
+
+// work runs one worker until it crashes or everything is acknowledged.
+func work(ctx context.Context, w *worker, stage pipeline.Stage, batch int) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l := newLoop(w, stage, batch)
+	r := &idleWatch{worker: w, done: cancel}
+	return l.runOnce(ctx, r, l.Log)
+}
+
+// idleWatch ends the worker when the whole log is acknowledged.
+type idleWatch struct {
+	*worker
+	done func()
+}
+
+func (i *idleWatch) Fetch(ctx context.Context, from int64, maxBytes int, wait time.Duration) (pipeline.Chunk, error) {
+	if end := int64(len(i.log)); from >= end && i.acknowledged(end) {
+		i.done()
+	}
+	return i.worker.Fetch(ctx, from, maxBytes, wait)
+}
+
+// Whatever dies when, and whichever commit arrives late: the books, the memory
+// and the set of messages come out as in a run without faults.
+func TestLoop_gives_the_same_books_through_any_crash(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		words := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", ""}), 1, 12).Draw(t, "words")
+		stage := wordStage{claims: rapid.Bool().Draw(t, "claims")}
+		want := newWorld(words)
+		want.budget = 1 << 30
+		if err := work(t.Context(), &worker{world: want, generation: 1}, stage, 3); !errors.Is(err, context.Canceled) && err != nil {
+			t.Fatal(err)
+		}
+
+		got := newWorld(words)
+		for generation := int32(1); ; generation++ {
+			if generation > 200 {
+				t.Fatal("no end")
+			}
+			if len(got.late) > 0 && rapid.Bool().Draw(t, "late commit arrives") {
+				got.late[len(got.late)-1]()
+			}
+			got.late = nil
+			got.budget = rapid.IntRange(1, 25).Draw(t, "calls")
+			got.after = rapid.Bool().Draw(t, "after")
+			w := &worker{world: got, generation: generation, delay: rapid.Bool().Draw(t, "delay")}
+			err := work(t.Context(), w, stage, rapid.IntRange(1, 4).Draw(t, "batch"))
+			if err == nil || errors.Is(err, context.Canceled) {
+				break
+			}
+			if !errors.Is(err, errCrash) {
+				t.Fatal(err)
+			}
+		}
+		if a, b := rows(want), rows(got); !slices.Equal(a, b) {
+			t.Fatalf("books\n got %v\nwant %v", b, a)
+		}
+		if string(want.memory["seen"]) != string(got.memory["seen"]) {
+			t.Fatalf("memory %q, want %q", got.memory["seen"], want.memory["seen"])
+		}
+		if a, b := set(want.published), set(got.published); !slices.Equal(a, b) {
+			t.Fatalf("published %v, want %v", b, a)
+		}
+	})
+}
+
+func rows(w *world) (out []string) {
+	for token, rows := range w.books {
+		if token[:5] == "words" {
+			out = append(out, rows...)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func set(messages []string) []string {
+	out := slices.Clone(messages)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func TestLoop_notices_that_redis_lost_data(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(*world)
+		want  error
+	}{
+		{"the journal is gone", func(w *world) { w.journal = pipeline.Journal{} }, pipeline.ErrStateLost},
+		{"the journal is older by two batches", func(w *world) { w.journal.Bounds.Number -= 2 }, pipeline.ErrStateLost},
+		{"a bound batch is in the books and not in the journal", func(w *world) {
+			m, _ := ParseMetadata(w.metadata)
+			b := pipeline.Bounds{Number: m.Number, First: w.offset - 2, End: w.offset, Time: m.Time, Revision: "r1"}
+			w.offset, w.metadata = b.First, boundMetadata(b)
+			w.journal.Bounds.Number--
+		}, pipeline.ErrStateLost},
+		{"the commit was moved back by hand", func(w *world) { w.offset -= 1 }, pipeline.ErrOffsetsLost},
+		{"another program committed", func(w *world) { w.metadata = "hello" }, pipeline.ErrOffsetsLost},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld([]string{"a", "b", "c", "d", "e", "f", "g", "h"})
+			w.budget = 1 << 30
+			stage := wordStage{}
+			if err := work(t.Context(), &worker{world: w, generation: 1}, stage, 2); err != nil && !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			tt.spoil(w)
+			books := fmt.Sprint(rows(w))
+			err := work(t.Context(), &worker{world: w, generation: 2}, stage, 2)
+			if !errors.Is(err, tt.want) {
+				t.Fatalf("got %v, want %v", err, tt.want)
+			}
+			if after := fmt.Sprint(rows(w)); after != books {
+				t.Fatalf("the books changed from %s to %s", books, after)
+			}
+		})
+	}
+}
+
+func TestLoop_older_generation_writes_nothing(t *testing.T) {
+	w := newWorld([]string{"a", "b"})
+	w.budget = 1 << 30
+	w.fence = 7
+	err := work(t.Context(), &worker{world: w, generation: 6}, wordStage{}, 2)
+	if !errors.Is(err, pipeline.ErrFenced) {
+		t.Fatalf("got %v, want ErrFenced", err)
+	}
+	if len(w.books) > 0 || len(w.published) > 0 {
+		t.Fatal("a fenced worker wrote")
+	}
+}

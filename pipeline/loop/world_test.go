@@ -1,0 +1,316 @@
+package loop
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/event"
+)
+
+// errCrash stands for kill -9: the process is gone, what was sent may or may
+// not have arrived.
+var errCrash = errors.New("crash")
+
+// world holds what outlives a worker: Kafka, Redis and the books, as far as one
+// partition sees them.
+type world struct {
+	mutex     sync.Mutex // of the commit: the reader looks at it
+	log       []event.Record
+	offset    int64 // the commit
+	metadata  string
+	fence     int32
+	journal   pipeline.Journal
+	memory    map[string][]byte
+	shared    map[string]int64
+	books     map[string][]string // by token: the rows, inserted once
+	published []string
+	late      []func() // commit requests that arrive later
+
+	budget int // calls until the crash
+	after  bool
+}
+
+func newWorld(values []string) *world {
+	w := &world{offset: -1, memory: map[string][]byte{}, shared: map[string]int64{}, books: map[string][]string{}}
+	for i, v := range values {
+		w.log = append(w.log, event.Record{Offset: int64(i), Time: int64(i), Value: []byte(v)})
+	}
+	return w
+}
+
+// call performs one effect, or dies before or after it.
+func (w *world) call(effect func() error) error {
+	w.budget--
+	if w.budget == 0 && !w.after {
+		return errCrash
+	}
+	err := effect()
+	if w.budget == 0 {
+		return errCrash
+	}
+	if w.budget < 0 {
+		return errCrash
+	}
+	return err
+}
+
+// worker is one process on the partition: the source of one generation.
+type worker struct {
+	*world
+	generation int32
+	delay      bool // commits arrive late
+}
+
+func (w *worker) Partition() pipeline.Partition { return pipeline.Partition{Topic: "t", ID: 3} }
+func (w *worker) Generation() int32             { return w.generation }
+func (w *worker) Lease() time.Time              { return time.Now().Add(time.Hour) }
+
+func (w *worker) Start(context.Context) (int64, error) { return 0, nil }
+
+func (w *worker) Fetch(ctx context.Context, from int64, _ int, wait time.Duration) (pipeline.Chunk, error) {
+	end := int64(len(w.log))
+	if from >= end {
+		select {
+		case <-ctx.Done():
+		case <-time.After(min(wait, time.Millisecond)):
+		}
+		return pipeline.Chunk{Next: from, Stable: end, ReadAt: time.Now()}, nil
+	}
+	return pipeline.Chunk{Records: w.log[from:end:end], Next: end, Stable: end, ReadAt: time.Now()}, nil
+}
+
+func (w *worker) Commit(_ context.Context, offset int64, metadata string) error {
+	return w.call(func() error {
+		apply := func() {
+			w.mutex.Lock()
+			defer w.mutex.Unlock()
+			w.world.offset, w.world.metadata = offset, metadata
+		}
+		if w.delay {
+			w.late = append(w.late, apply)
+		}
+		apply()
+		return nil
+	})
+}
+
+func (w *worker) Committed(context.Context) (int64, string, error) {
+	return w.world.offset, w.world.metadata, nil
+}
+
+// acknowledged tells whether an acknowledgement stands at an offset.
+func (w *world) acknowledged(end int64) bool {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	m, ok := ParseMetadata(w.metadata)
+	return ok && !m.Bound && w.offset == end
+}
+
+// TakeOver and the memory: what package state does, in plain Go.
+func (w *worker) TakeOver(_ context.Context, _ pipeline.Partition, generation int32, _ func(context.Context) error) (pipeline.Memory, pipeline.Journal, error) {
+	if generation < w.fence {
+		return nil, pipeline.Journal{}, pipeline.ErrFenced
+	}
+	w.fence = generation
+	return w, w.journal, nil
+}
+
+func (w *worker) CheckShared(context.Context, pipeline.Partition, uint64) error { return nil }
+
+func (w *worker) Get(_ context.Context, keys []string) ([][]byte, error) {
+	out := make([][]byte, len(keys))
+	for i, k := range keys {
+		out[i] = w.memory[k]
+	}
+	return out, nil
+}
+
+func (w *worker) Begin(_ context.Context, b pipeline.Bounds, facts []byte) (j pipeline.Journal, err error) {
+	err = w.call(func() error {
+		if w.fence > w.generation || w.journal.Bounds.Number > b.Number {
+			return pipeline.ErrFenced
+		}
+		if w.journal.Bounds.Number < b.Number {
+			w.journal = pipeline.Journal{Exists: true, Bounds: b, Facts: facts}
+		}
+		j = w.journal
+		return nil
+	})
+	return j, err
+}
+
+func (w *worker) Fill(_ context.Context, b pipeline.Bounds, facts, record []byte, writes pipeline.Writes) (j pipeline.Journal, err error) {
+	err = w.call(func() error {
+		if w.fence > w.generation || w.journal.Bounds.Number > b.Number {
+			return pipeline.ErrFenced
+		}
+		if w.journal.Bounds.Number+1 < b.Number {
+			return pipeline.ErrStateLost
+		}
+		if w.journal.Bounds.Number < b.Number || !w.journal.Filled {
+			w.journal = pipeline.Journal{Exists: true, Filled: true, Bounds: b, Facts: facts, Record: bytes.Clone(record)}
+			for _, kv := range writes.Append {
+				w.memory[kv.Key] = append(w.memory[kv.Key], kv.Value...)
+			}
+		}
+		j = w.journal
+		return nil
+	})
+	return j, err
+}
+
+func (w *worker) ApplyShared(context.Context, pipeline.Bounds, []pipeline.SharedSet) error {
+	return w.call(func() error { return nil })
+}
+
+func (w *worker) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) (won []bool, err error) {
+	err = w.call(func() error {
+		for _, c := range claims {
+			owner, taken := w.shared[c.Key]
+			if !taken {
+				w.shared[c.Key], owner = c.Offset, c.Offset
+			}
+			won = append(won, owner == c.Offset)
+		}
+		return nil
+	})
+	return won, err
+}
+
+func (w *worker) Write(_ context.Context, b pipeline.Bounds, _ func() time.Time, blocks []pipeline.Block) error {
+	for _, block := range blocks {
+		if err := w.call(func() error {
+			token := fmt.Sprintf("%s/%d/%d/%d", block.Table, b.Number, b.First, b.End)
+			if _, ok := w.books[token]; !ok {
+				w.books[token] = block.Columns[0].Data.([]string)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker) Has(_ context.Context, b pipeline.Bounds, tables []string) (bool, error) {
+	for token := range w.books {
+		if strings.HasSuffix(token, fmt.Sprintf("/%d/%d/%d", b.Number, b.First, b.End)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (w *worker) Publish(_ context.Context, messages []pipeline.Message) error {
+	for _, m := range messages {
+		if err := w.call(func() error { w.published = append(w.published, string(m.Value)); return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker) Wait(context.Context, []string) (pipeline.Progress, error) {
+	return pipeline.Progress{}, nil
+}
+
+// wordStage stores words that it has not seen before, dead-letters the empty
+// one, and publishes those whose claim it wins.
+type wordStage struct{ claims bool }
+
+func (wordStage) Topic() string      { return "t" }
+func (wordStage) WaitsFor() []string { return []string{"u"} }
+func (wordStage) Tables() []string   { return []string{"words"} }
+func (s wordStage) Shared() bool     { return s.claims }
+
+func (s wordStage) TakeOver(_ context.Context, p *pipeline.Session) (pipeline.Worker, error) {
+	return wordWorker{s, p.Memory}, nil
+}
+
+type wordWorker struct {
+	wordStage
+	memory pipeline.Memory
+}
+
+func (w wordWorker) Decode(b pipeline.Bounds, records []event.Record) (pipeline.Work, error) {
+	return &wordWork{wordWorker: w, bounds: b, records: records}, nil
+}
+
+type wordWork struct {
+	wordWorker
+	bounds  pipeline.Bounds
+	records []event.Record
+	seen    string
+	won     []bool
+	record  []byte
+}
+
+func (w *wordWork) LookUp(ctx context.Context, _ pipeline.Progress) error {
+	values, err := w.memory.Get(ctx, []string{"seen"})
+	w.seen = string(values[0])
+	return err
+}
+
+func (w *wordWork) Facts() ([]byte, error) {
+	if !w.claims {
+		return nil, nil
+	}
+	return append([]byte("f"), w.seen...), nil
+}
+
+func (w *wordWork) TakeFacts(f []byte) error { w.seen = string(f[1:]); return nil }
+
+func (w *wordWork) Claim(ctx context.Context) (err error) {
+	var claims []pipeline.Claim
+	for _, r := range w.records {
+		claims = append(claims, pipeline.Claim{Key: string(r.Value), Offset: r.Offset})
+	}
+	w.won, err = w.memory.Claim(ctx, w.bounds, claims)
+	return err
+}
+
+func (w *wordWork) Decide() error {
+	seen := w.seen
+	for i, r := range w.records {
+		word := string(r.Value) + ","
+		switch {
+		case word == ",":
+			w.record = append(w.record, 'd')
+		case strings.Contains(","+seen, ","+word) || w.claims && !w.won[i]:
+			w.record = append(w.record, 'r')
+		default:
+			seen += word
+			w.record = append(w.record, 'u')
+		}
+	}
+	return nil
+}
+
+func (w *wordWork) Record() ([]byte, error)   { return w.record, nil }
+func (w *wordWork) TakeRecord(r []byte) error { w.record = r; return nil }
+
+func (w *wordWork) Outcome() (pipeline.Outcome, error) {
+	var o pipeline.Outcome
+	var rows []string
+	for i, v := range w.record {
+		word := string(w.records[i].Value)
+		switch v {
+		case 'd':
+			o.DeadLetters = append(o.DeadLetters, pipeline.DeadLetter{Index: i, Reason: "invalid"})
+		case 'u':
+			rows = append(rows, fmt.Sprintf("%s@%d", word, w.records[i].Offset))
+			o.Messages = append(o.Messages, pipeline.Message{Value: []byte(word)})
+			o.Writes.Append = append(o.Writes.Append, pipeline.KeyValue{Key: "seen", Value: []byte(word + ",")})
+		}
+	}
+	if rows != nil {
+		o.Blocks = []pipeline.Block{{Table: "words", Rows: len(rows), Columns: []pipeline.Column{{Name: "word", Data: rows}}}}
+	}
+	return o, nil
+}
