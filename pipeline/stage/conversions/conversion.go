@@ -1,0 +1,130 @@
+package conversions
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/grapevinehq/grapevine/pipeline/attribution"
+	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/money"
+	"github.com/grapevinehq/grapevine/pipeline/program"
+)
+
+// conversion decides a conversion of a known program that was not taken before.
+func (d *decider) conversion(i int, e *entry) decision {
+	c := &e.Conversion
+	v, active := d.program(e).At(c.Time)
+	rate, amount, err := d.priced(c, v.Currency)
+	made := decision{
+		Index: i, Amount: amount, Currency: v.Currency, Version: v.ValidFromRaw,
+		Day: day(c.Time, v.Zone), Model: string(v.Attribution.Model),
+	}
+	if err != nil {
+		made.Amount = 0 // an inactive or duplicate conversion needs none
+	}
+	by, isDuplicate := d.duplicates(i, e, err != nil)
+	switch {
+	case !active:
+		made.Verdict, made.Reason = inactive, "the program is not active at this time"
+	case isDuplicate:
+		made.Verdict, made.Reason = duplicate, by
+	case errors.Is(err, money.ErrNoRate):
+		return dead(i, noExchangeRate, fmt.Sprintf("%v at the conversion's time", err))
+	case err != nil:
+		return dead(i, invalid, fmt.Sprintf("amount_minor %d %s: %v in %s", c.AmountMinor, c.Currency, err, v.Currency))
+	}
+	d.linkVisitor(e, c.VisitorID) // whatever is stored links (§9 (15))
+	if made.Verdict == "" {
+		d.attribute(&made, e, v, rate)
+	}
+	return made
+}
+
+// duplicates tells whether the claims, or for a conversion that may not claim
+// the memory of those that did, know the conversion's ids already.
+func (d *decider) duplicates(i int, e *entry, claimless bool) (by string, ok bool) {
+	if by = d.lost[i]; by != "" {
+		return by, true
+	}
+	if !claimless {
+		return "", false
+	}
+	n := e.conversion()
+	return byConversion, d.facts.Conversions[n] != nil || d.facts.Elsewhere[n].Claimed
+}
+
+// attribute decides the credits of a conversion that counts, and all that
+// follows from them.
+func (d *decider) attribute(made *decision, e *entry, v *program.Version, rate money.Rate) {
+	c, s := &e.Conversion, d.standing(e)
+	answer := attribution.Decide(d.question(e, v, s))
+	made.Verdict, made.Reason, made.Seen = unattributed, answer.Reason, answer.Candidates
+	kept := &conversion{
+		CustomerID: c.CustomerID, Kind: c.Kind, Name: c.Name, Time: c.Time, Day: made.Day, Currency: v.Currency,
+		Rate: rate, Net: c.AmountMinor, Amount: made.Amount, NetMinor: made.Amount, Counts: true,
+	}
+	if answer.Attributed() {
+		made.Verdict = attributed
+		made.Credits = creditRows(&answer, made.Amount)
+		kept.Shares, kept.Parties = d.parties(e, v, &answer, made.Amount, s)
+		if answer.Binds != nil {
+			s.Binding = answer.Binds
+		}
+	}
+	s.count(c.Kind, 1) // after the rules asked whether this is the first
+	made.HandOver = d.handOver(kept, c.OrgID, c.ProgramID, c.ConversionID)
+	d.saveStanding(e)
+	d.saveConversion(e.conversion(), kept)
+	d.applyWaiting(made, e, kept)
+}
+
+// question gathers what attribution is decided by.
+func (d *decider) question(e *entry, v *program.Version, s *standing) attribution.Question {
+	c := &e.Conversion
+	q := attribution.Question{
+		Time: c.Time, CustomerID: c.CustomerID, EmailHash: c.EmailHash, Settings: v.Attribution,
+		CouponCode: c.CouponCode, ClickID: c.ClickID, Binding: s.Binding,
+		Member: func(id string) attribution.Member {
+			m := d.facts.Members[memberName(c.OrgID, id, c.Time)]
+			return attribution.Member{Banned: m.Status == event.Banned, EmailHash: m.EmailHash}
+		},
+	}
+	if c.CouponCode != "" {
+		q.CouponOwner = d.facts.Coupons[couponName(c)]
+	}
+	if c.ClickID != "" {
+		q.Clicks = d.facts.Clicks[name(c.OrgID, c.ProgramID, c.ClickID)]
+	}
+	if known := d.facts.Customers[e.customer()]; known != nil { // its own visitor is linked by now
+		for _, visitor := range known.Visitors {
+			q.Touches = append(q.Touches, d.facts.Visitors[name(c.OrgID, c.ProgramID, visitor)]...)
+		}
+	}
+	return q
+}
+
+// creditRows are the rows of a decision: paying ones, then those of the shadow
+// models, referrers in the order of ties. A credit of 0 makes no row (§9 (39)).
+func creditRows(answer *attribution.Decision, amount int64) []creditRow {
+	var rows []creditRow
+	add := func(a attribution.Allocation, paying bool) {
+		amounts := a.Amounts(amount)
+		for i, ppm := range a.PPM {
+			if ppm > 0 {
+				rows = append(rows, creditRow{string(a.Model), paying, answer.Referrers[i], ppm, amounts[i]})
+			}
+		}
+	}
+	add(answer.Paying, true)
+	for _, a := range answer.Shadow {
+		add(a, false)
+	}
+	return rows
+}
+
+// day is the day of a time in a zone, in days since the epoch.
+func day(ms int64, zone *time.Location) int32 {
+	y, m, dd := time.UnixMilli(ms).In(zone).Date()
+	return int32(time.Date(y, m, dd, 0, 0, 0, 0, time.UTC).Unix() / 86400)
+}

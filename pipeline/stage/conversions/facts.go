@@ -1,0 +1,77 @@
+package conversions
+
+import (
+	"fmt"
+
+	"github.com/grapevinehq/grapevine/pipeline/attribution"
+)
+
+// facts are all that a batch is decided by beside its records and the
+// configuration. They are journalled before the first claim is sent, so that
+// whoever takes the batch over decides the same. Maps go by name (see there).
+type facts struct {
+	Redelivered map[int]bool                   `cbor:"1,keyasint,omitempty"`  // by index
+	Customers   map[string]*customer           `cbor:"2,keyasint,omitempty"`  // org, customer
+	Standings   map[string]*standing           `cbor:"3,keyasint,omitempty"`  // org, program, customer
+	Conversions map[string]*conversion         `cbor:"4,keyasint,omitempty"`  // org, program, conversion_id
+	Waiting     map[string][]waiting           `cbor:"5,keyasint,omitempty"`  // org, program, conversion_id
+	Elsewhere   map[string]Stored              `cbor:"6,keyasint,omitempty"`  // org, program, conversion_id
+	Visitors    map[string][]attribution.Touch `cbor:"7,keyasint,omitempty"`  // org, program, visitor
+	Clicks      map[string][]attribution.Touch `cbor:"8,keyasint,omitempty"`  // org, program, click_id
+	Members     map[string]Member              `cbor:"9,keyasint,omitempty"`  // org, member, time
+	Coupons     map[string]string              `cbor:"10,keyasint,omitempty"` // org, code, time
+}
+
+// init makes the maps, so that they can be written to.
+func (f *facts) init() {
+	if f.Redelivered == nil {
+		f.Redelivered = make(map[int]bool)
+	}
+	if f.Customers == nil {
+		f.Customers = make(map[string]*customer)
+	}
+	if f.Standings == nil {
+		f.Standings = make(map[string]*standing)
+	}
+	if f.Conversions == nil {
+		f.Conversions = make(map[string]*conversion)
+	}
+	if f.Waiting == nil {
+		f.Waiting = make(map[string][]waiting)
+	}
+	if f.Elsewhere == nil {
+		f.Elsewhere = make(map[string]Stored)
+	}
+	if f.Visitors == nil {
+		f.Visitors = make(map[string][]attribution.Touch)
+	}
+	if f.Clicks == nil {
+		f.Clicks = make(map[string][]attribution.Touch)
+	}
+	if f.Members == nil {
+		f.Members = make(map[string]Member)
+	}
+	if f.Coupons == nil {
+		f.Coupons = make(map[string]string)
+	}
+}
+
+// Facts encodes what LookUp found. It is never nil: every batch of the stage
+// claims, be it nothing, so that a shard that lost its claims is noticed.
+func (k *work) Facts() ([]byte, error) {
+	b, err := encode(&k.facts)
+	if err != nil {
+		return nil, fmt.Errorf("encode the facts of %d conversions: %w", len(k.records), err)
+	}
+	return b, nil
+}
+
+// TakeFacts replaces what LookUp found.
+func (k *work) TakeFacts(b []byte) error {
+	k.facts = facts{}
+	if err := decode(b, &k.facts); err != nil {
+		return fmt.Errorf("read the facts of batch %d: %w", k.bounds.Number, err)
+	}
+	k.facts.init()
+	return nil
+}

@@ -1,0 +1,354 @@
+package conversions
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/attribution"
+	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/money"
+	"github.com/grapevinehq/grapevine/pipeline/recall"
+)
+
+// LookUp reads all that the batch may be decided by, in a handful of round
+// trips: taken events, the customers' state, touches by visitor and by click,
+// coupon owners, members. What an event needs may follow from an event before it
+// in the batch (a link, a binding), so it asks for all that could be needed.
+func (k *work) LookUp(ctx context.Context, progress pipeline.Progress) error {
+	if err := k.configure(ctx); err != nil {
+		return err
+	}
+	k.facts, k.linked = facts{}, nil
+	k.facts.init()
+	if err := k.findTaken(ctx); err != nil {
+		return err
+	}
+	if err := k.findState(ctx); err != nil {
+		return err
+	}
+	if err := k.findElsewhere(ctx); err != nil {
+		return err
+	}
+	if err := k.findTouches(ctx); err != nil {
+		return err
+	}
+	if err := k.findCoupons(ctx, progress); err != nil {
+		return err
+	}
+	return k.findMembers(ctx, progress)
+}
+
+// configure finds the configuration that the bounds name.
+func (k *work) configure(ctx context.Context) (err error) {
+	if k.catalog == nil {
+		k.catalog, err = k.options.Catalogs.Revision(ctx, k.bounds.Revision)
+	}
+	if err != nil {
+		return fmt.Errorf("find revision %s of the programs: %w", k.bounds.Revision, err)
+	}
+	return nil
+}
+
+// findTaken marks the events that were taken before this batch.
+func (k *work) findTaken(ctx context.Context) error {
+	var keys []recall.Key
+	for i := range k.events {
+		if k.program(&k.events[i]) != nil {
+			key, _ := k.identity(i)
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	found, err := k.taken.LookUp(ctx, keys)
+	if err != nil {
+		return fmt.Errorf("look up %d events that may have been taken: %w", len(keys), err)
+	}
+	for i := range k.events {
+		if k.program(&k.events[i]) != nil && found.Seen(k.identity(i)) {
+			k.facts.Redelivered[i] = true
+		}
+	}
+	return nil
+}
+
+// live goes through the events that may have an effect.
+func (k *work) live(yield func(i int, e *entry) bool) {
+	for i := range k.events {
+		e := &k.events[i]
+		if k.program(e) == nil || k.facts.Redelivered[i] {
+			continue
+		}
+		if !yield(i, e) {
+			return
+		}
+	}
+}
+
+// The names of what an entry concerns.
+func (e *entry) customer() string { return name(e.Envelope().OrgID, e.CustomerID()) }
+
+func (e *entry) standing() string {
+	env := e.Envelope()
+	return name(env.OrgID, env.ProgramID, e.CustomerID())
+}
+
+func (e *entry) conversion() string {
+	env := e.Envelope()
+	if e.Type == event.TypeAdjustment {
+		return name(env.OrgID, env.ProgramID, e.Adjustment.ConversionID)
+	}
+	return name(env.OrgID, env.ProgramID, e.Conversion.ConversionID)
+}
+
+// findState reads the partition's own memory of customers and conversions.
+func (k *work) findState(ctx context.Context) error {
+	var reads reads
+	for _, e := range k.live {
+		reads.add(customerPrefix, e.customer())
+		if e.Type != event.TypeIdentityLink {
+			reads.add(standingPrefix, e.standing())
+			reads.add(conversionPrefix, e.conversion())
+			reads.add(waitingPrefix, e.conversion())
+		}
+	}
+	if len(reads.keys) == 0 {
+		return nil
+	}
+	values, err := k.session.Memory.Get(ctx, reads.keys)
+	if err != nil {
+		return fmt.Errorf("look up the state of customers, %d keys: %w", len(reads.keys), err)
+	}
+	for i, value := range values {
+		if value == nil {
+			continue
+		}
+		if err := k.facts.take(reads.prefixes[i], reads.names[i], value); err != nil {
+			return fmt.Errorf("decode %s (%s): %w", reads.keys[i], reads.names[i], err)
+		}
+	}
+	return nil
+}
+
+// reads collects keys of the memory, each once.
+type reads struct {
+	prefixes, names, keys []string
+	seen                  map[string]bool
+}
+
+func (r *reads) add(prefix, name string) {
+	if r.seen == nil {
+		r.seen = make(map[string]bool)
+	}
+	if r.seen[prefix+name] {
+		return
+	}
+	r.seen[prefix+name] = true
+	r.prefixes = append(r.prefixes, prefix)
+	r.names = append(r.names, name)
+	r.keys = append(r.keys, memoryKey(prefix, name))
+}
+
+// take decodes one value of the memory.
+func (f *facts) take(prefix, name string, value []byte) error {
+	switch prefix {
+	case customerPrefix:
+		f.Customers[name] = new(customer)
+		return decode(value, f.Customers[name])
+	case standingPrefix:
+		f.Standings[name] = new(standing)
+		return decode(value, f.Standings[name])
+	case conversionPrefix:
+		f.Conversions[name] = new(conversion)
+		return decode(value, f.Conversions[name])
+	default:
+		var list []waiting
+		if err := decode(value, &list); err != nil {
+			return err
+		}
+		f.Waiting[name] = list
+		return nil
+	}
+}
+
+// findElsewhere asks the books about ids that this partition's memory does not
+// hold: an adjustment's conversion may be another customer's on another
+// partition, and a conversion without an exchange rate, which may not claim its
+// id, may be a duplicate.
+func (k *work) findElsewhere(ctx context.Context) error {
+	var queries []ConversionQuery
+	var names []string
+	asked := make(map[string]bool)
+	here := make(map[string]bool) // conversions earlier in the batch
+	for _, e := range k.live {
+		if e.Type == event.TypeIdentityLink {
+			continue
+		}
+		n, env := e.conversion(), e.Envelope()
+		id := e.Adjustment.ConversionID
+		if e.Type == event.TypeConversion {
+			id = e.Conversion.ConversionID
+			if k.payable(e) {
+				here[n] = true
+				continue
+			}
+		}
+		if k.facts.Conversions[n] != nil || here[n] || asked[n] {
+			continue
+		}
+		asked[n] = true
+		names = append(names, n)
+		queries = append(queries, ConversionQuery{env.OrgID, env.ProgramID, id})
+	}
+	if len(queries) == 0 {
+		return nil
+	}
+	found, err := k.options.Books.Conversions(ctx, queries)
+	if err != nil {
+		return fmt.Errorf("look %d conversions up in the books: %w", len(queries), err)
+	}
+	for i, stored := range found {
+		if stored.Claimed {
+			k.facts.Elsewhere[names[i]] = stored
+		}
+	}
+	return nil
+}
+
+// payable tells whether an active conversion's amount can be told in the
+// program's currency; true for an inactive one, which needs none.
+func (k *work) payable(e *entry) bool {
+	c := &e.Conversion
+	v, active := k.program(e).At(c.Time)
+	if !active {
+		return true
+	}
+	_, _, err := k.priced(c, v.Currency)
+	return err == nil
+}
+
+// priced is a conversion's amount in the program's currency, and the rate. No
+// rate is needed for 0 (§9 (17)); then the rate may have no numerator.
+func (k *work) priced(c *event.Conversion, currency string) (money.Rate, int64, error) {
+	from := c.Currency
+	if from == "" {
+		from = currency // of an amount of 0; a correction is in the program's then
+	}
+	rate, err := money.RateAt(k.catalog.Rates, from, currency, c.Time)
+	if c.AmountMinor == 0 {
+		if err != nil {
+			rate = money.Rate{From: from, To: currency}
+		}
+		return rate, 0, nil
+	}
+	if err != nil {
+		return rate, 0, err
+	}
+	amount, err := rate.Convert(c.AmountMinor)
+	return rate, amount, err
+}
+
+// findCoupons asks who held the coupon codes of the batch.
+func (k *work) findCoupons(ctx context.Context, progress pipeline.Progress) error {
+	var queries []CouponQuery
+	var names []string
+	for _, e := range k.live {
+		c := &e.Conversion
+		if e.Type != event.TypeConversion || c.CouponCode == "" {
+			continue
+		}
+		n := couponName(c)
+		if _, ok := k.facts.Coupons[n]; ok {
+			continue
+		}
+		k.facts.Coupons[n] = ""
+		names = append(names, n)
+		queries = append(queries, CouponQuery{c.OrgID, c.CouponCode, c.Time})
+	}
+	if len(queries) == 0 {
+		return nil
+	}
+	owners, err := k.options.Directory.CouponOwners(ctx, progress, queries)
+	if err != nil {
+		return fmt.Errorf("look up the owners of %d coupon codes: %w", len(queries), err)
+	}
+	for i, owner := range owners {
+		k.facts.Coupons[names[i]] = owner
+	}
+	return nil
+}
+
+func couponName(c *event.Conversion) string {
+	return name(c.OrgID, c.CouponCode, strconv.FormatInt(c.Time, 10))
+}
+
+func memberName(orgID, memberID string, at int64) string {
+	return name(orgID, memberID, strconv.FormatInt(at, 10))
+}
+
+// findMembers asks for every referrer that a conversion may credit, as of its
+// time, and for its customer, whose locale the referee's reward is told in. A
+// conversion may be bound to the referrers of one before it in the batch.
+func (k *work) findMembers(ctx context.Context, progress pipeline.Progress) error {
+	var queries []MemberQuery
+	var names []string
+	possible := make(map[string]map[string]bool) // by standing: referrers so far
+	for _, e := range k.live {
+		if e.Type != event.TypeConversion {
+			continue
+		}
+		c, s := &e.Conversion, e.standing()
+		if possible[s] == nil {
+			possible[s] = map[string]bool{c.CustomerID: true}
+		}
+		k.candidates(e, possible[s])
+		for id := range possible[s] {
+			n := memberName(c.OrgID, id, c.Time)
+			if _, ok := k.facts.Members[n]; ok {
+				continue
+			}
+			k.facts.Members[n] = Member{}
+			names = append(names, n)
+			queries = append(queries, MemberQuery{c.OrgID, id, c.Time})
+		}
+	}
+	if len(queries) == 0 {
+		return nil
+	}
+	found, err := k.options.Directory.Members(ctx, progress, queries)
+	if err != nil {
+		return fmt.Errorf("look up %d members: %w", len(queries), err)
+	}
+	for i, m := range found {
+		k.facts.Members[names[i]] = m
+	}
+	return nil
+}
+
+// candidates adds every referrer that a conversion's own touches, coupon and
+// binding name.
+func (k *work) candidates(e *entry, to map[string]bool) {
+	c := &e.Conversion
+	if s := k.facts.Standings[e.standing()]; s != nil && s.Binding != nil {
+		for _, r := range s.Binding.Referrers {
+			to[r.ID] = true
+		}
+	}
+	if owner := k.facts.Coupons[couponName(c)]; c.CouponCode != "" && owner != "" {
+		to[owner] = true
+	}
+	add := func(touches []attribution.Touch) {
+		for _, t := range touches {
+			to[t.ReferrerID] = true
+		}
+	}
+	if c.ClickID != "" {
+		add(k.facts.Clicks[name(c.OrgID, c.ProgramID, c.ClickID)])
+	}
+	for v := range k.visitors(e) {
+		add(k.facts.Visitors[name(c.OrgID, c.ProgramID, v)])
+	}
+}

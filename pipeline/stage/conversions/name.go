@@ -1,0 +1,40 @@
+package conversions
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"strconv"
+)
+
+// name joins ids so that no two lists have the same name: each behind its length.
+func name(parts ...string) string {
+	var b []byte
+	for _, p := range parts {
+		b = strconv.AppendInt(b, int64(len(p)), 10)
+		b = append(b, ':')
+		b = append(b, p...)
+	}
+	return string(b)
+}
+
+// The values that the partition's own memory holds, one a key:
+//
+//	cu:<org, customer>                       customer, the visitors that are linked
+//	cp:<org, program, customer>              standing, what binds, and what counts by kind
+//	cv:<org, program, conversion_id>         conversion, counted ones alone
+//	aw:<org, program, conversion_id>         adjustments that wait for their conversion
+//
+// where <...> is 16 bytes of the SHA-256 of the name, in base64. The memory of
+// taken events lies beside them under names without a colon.
+const (
+	customerPrefix   = "cu:"
+	standingPrefix   = "cp:"
+	conversionPrefix = "cv:"
+	waitingPrefix    = "aw:"
+)
+
+// memoryKey is the key of a name in the partition's memory.
+func memoryKey(prefix, name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return prefix + base64.RawURLEncoding.EncodeToString(sum[:16])
+}

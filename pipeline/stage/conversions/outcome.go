@@ -1,0 +1,109 @@
+package conversions
+
+import (
+	"fmt"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/recall"
+)
+
+// Outcome makes rows, messages and writes of the record and the input records.
+// It looks at no configuration: a replay gives the same bytes.
+func (k *work) Outcome() (pipeline.Outcome, error) {
+	var o pipeline.Outcome
+	var b books
+	counts := make(map[pipeline.Count]int)
+	var taken []recall.Entry
+	for i := range k.record.Decisions {
+		d := &k.record.Decisions[i]
+		e := &k.events[d.Index]
+		counts[pipeline.Count{Type: e.Type, Verdict: d.Verdict}]++
+		if d.Verdict == redelivered {
+			continue
+		}
+		if d.Dead {
+			o.DeadLetters = append(o.DeadLetters, letter(d, e))
+			continue
+		}
+		key, id := k.identity(d.Index)
+		taken = append(taken, recall.Entry{Key: key, Event: id})
+		b.add(k, d, e)
+		if err := k.publish(&o, d, e); err != nil {
+			return pipeline.Outcome{}, fmt.Errorf("encode what becomes of offset %d: %w", k.records[d.Index].Offset, err)
+		}
+	}
+	o.Writes = k.taken.Write(taken, k.bounds.Time)
+	for _, w := range k.record.Writes {
+		if w.Value == nil {
+			o.Writes.Delete = append(o.Writes.Delete, w.Key)
+		} else {
+			o.Writes.Set = append(o.Writes.Set, pipeline.KeyValue{Key: w.Key, Value: w.Value})
+		}
+	}
+	o.Blocks = b.blocks()
+	o.Counts = tally(counts)
+	return o, nil
+}
+
+// letter is a dead letter, with what is known of its event.
+func letter(d *decision, e *entry) pipeline.DeadLetter {
+	env := e.Envelope()
+	return pipeline.DeadLetter{
+		Index: d.Index, Reason: d.Verdict, Detail: d.Reason,
+		OrgID: env.OrgID, ProgramID: env.ProgramID, EventID: env.ID, Source: env.Source,
+	}
+}
+
+// publish adds the messages of a decision: for every stored conversion what
+// became of it, then what rewards are told.
+func (k *work) publish(o *pipeline.Outcome, d *decision, e *entry) error {
+	if e.Type == event.TypeConversion {
+		value, err := event.EncodeAttributed(&e.Conversion.Envelope, told(d, &e.Conversion))
+		if err != nil {
+			return err
+		}
+		o.Messages = append(o.Messages, message(attributionsTopic, []byte(e.Conversion.CustomerID), value))
+	}
+	for i := range d.HandOver {
+		key, value, err := event.EncodeCredit(&d.HandOver[i])
+		if err != nil {
+			return err
+		}
+		o.Messages = append(o.Messages, message(creditsTopic, key, value))
+	}
+	return nil
+}
+
+func message(topic string, key, value []byte) pipeline.Message {
+	return pipeline.Message{Topic: topic, Key: key, Value: value, Headers: structured}
+}
+
+// structured marks a message as a structured-mode CloudEvent.
+var structured = []pipeline.MessageHeader{{Key: event.ContentType, Value: []byte(event.StructuredContentType)}}
+
+// told is the data of referral.conversion.attributed.v1.
+func told(d *decision, c *event.Conversion) event.Attributed {
+	data := event.Attributed{
+		ConversionID: c.ConversionID, CustomerID: c.CustomerID, Kind: c.Kind, Verdict: d.Verdict, Reason: d.Reason,
+		Model: d.Model, AmountMinor: d.Amount, Currency: d.Currency,
+	}
+	for _, r := range d.Credits {
+		if r.Paying {
+			data.Credits = append(data.Credits, event.AttributedTo{
+				ReferrerID: r.Referrer.ID, CreditPPM: r.PPM, AmountMinor: r.AmountMinor,
+			})
+		}
+	}
+	return data
+}
+
+// tally turns counts into what metrics take.
+func tally(counts map[pipeline.Count]int) []pipeline.Count {
+	list := make([]pipeline.Count, 0, len(counts))
+	for c, n := range counts {
+		c.N = n
+		list = append(list, c)
+	}
+	return list
+}

@@ -1,0 +1,85 @@
+package conversions
+
+import (
+	"fmt"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/attribution"
+	"github.com/grapevinehq/grapevine/pipeline/event"
+)
+
+// record is what was decided: all that a replay needs beside the input records.
+// It holds values, not configuration: a replay asks nothing of anybody.
+type record struct {
+	Decisions []decision `cbor:"1,keyasint"`
+	Writes    []write    `cbor:"2,keyasint,omitempty"`
+}
+
+// write is one value of the partition's memory; nil deletes it.
+type write struct {
+	Key   string `cbor:"1,keyasint"`
+	Value []byte `cbor:"2,keyasint,omitempty"`
+}
+
+// decision is what became of the record at Index.
+type decision struct {
+	Index   int    `cbor:"1,keyasint"`
+	Verdict string `cbor:"2,keyasint"`
+	Reason  string `cbor:"3,keyasint,omitempty"`
+	Dead    bool   `cbor:"4,keyasint,omitempty"` // a dead letter: Verdict is its reason, Reason its detail
+
+	// Of a conversion.
+	Amount   int64                   `cbor:"5,keyasint,omitempty"` // in the program's currency
+	Currency string                  `cbor:"6,keyasint,omitempty"` // the program's
+	Version  string                  `cbor:"7,keyasint,omitempty"`
+	Day      int32                   `cbor:"8,keyasint,omitempty"` // in the program's zone, days since the epoch
+	Model    string                  `cbor:"9,keyasint,omitempty"`
+	Credits  []creditRow             `cbor:"10,keyasint,omitempty"`
+	Seen     []attribution.Candidate `cbor:"11,keyasint,omitempty"`
+	Applied  []adjustmentRow         `cbor:"12,keyasint,omitempty"` // by an adjustment; by a conversion, those that waited for it
+	HandOver []event.Credit          `cbor:"13,keyasint,omitempty"` // what rewards are told
+}
+
+// creditRow is one row of the table attributions.
+type creditRow struct {
+	Model       string               `cbor:"1,keyasint"`
+	Paying      bool                 `cbor:"2,keyasint,omitempty"`
+	Referrer    attribution.Referrer `cbor:"3,keyasint"`
+	PPM         int64                `cbor:"4,keyasint"`
+	AmountMinor int64                `cbor:"5,keyasint,omitempty"`
+}
+
+// adjustmentRow is one row of the table adjustments.
+type adjustmentRow struct {
+	Adjustment storedAdjustment `cbor:"1,keyasint"`
+	Offset     int64            `cbor:"2,keyasint"`
+	Minor      int64            `cbor:"3,keyasint,omitempty"` // signed
+	Counts     bool             `cbor:"4,keyasint,omitempty"`
+	Day        int32            `cbor:"5,keyasint,omitempty"` // the conversion's
+	Time       int64            `cbor:"6,keyasint,omitempty"` // the conversion's
+	Currency   string           `cbor:"7,keyasint,omitempty"`
+}
+
+// Record encodes what was decided.
+func (k *work) Record() ([]byte, error) {
+	b, err := encode(&k.record)
+	if err != nil {
+		return nil, fmt.Errorf("encode %d decisions: %w", len(k.record.Decisions), err)
+	}
+	return b, nil
+}
+
+// TakeRecord takes a journalled record.
+func (k *work) TakeRecord(b []byte) error {
+	k.record = record{}
+	if err := decode(b, &k.record); err != nil {
+		return fmt.Errorf("read the record of batch %d: %w", k.bounds.Number, err)
+	}
+	for _, d := range k.record.Decisions {
+		if d.Index < 0 || d.Index >= len(k.records) {
+			return fmt.Errorf("the record of batch %d decides event %d of %d: the records read differ from those decided: %w",
+				k.bounds.Number, d.Index, len(k.records), pipeline.ErrOffsetsLost)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,366 @@
+package conversions
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/grapevinehq/grapevine/config"
+	"github.com/grapevinehq/grapevine/internal/golden"
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/attribution"
+	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/program"
+	"github.com/grapevinehq/grapevine/pipeline/recall"
+)
+
+// world is everything around the stage, in memory: one stage at work on some
+// partitions.
+type world struct {
+	t       *testing.T
+	catalog *program.Catalog
+	touches []clicked
+	members []event.Member
+	claims  map[string]string
+	parts   []*partition
+	stage   *Stage
+
+	rows    map[string][]golden.Row
+	letters []golden.Row
+	again   []golden.Row // redelivered
+	credits []event.Credit
+	told    []string
+	lookUps int
+}
+
+type clicked struct {
+	org, program, visitor string
+	attribution.Touch
+}
+
+// partition is one partition's memory and what has been worked of it.
+type partition struct {
+	world  *world
+	id     int
+	worker pipeline.Worker
+	memory map[string][]byte
+	bounds pipeline.Bounds
+}
+
+func newWorld(t *testing.T, programs []byte, partitions int) *world {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "programs.yaml")
+	if err := os.WriteFile(path, programs, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := config.LoadPrograms(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, catalog: catalog, claims: map[string]string{}, rows: map[string][]golden.Row{}}
+	w.stage = New(Options{
+		Catalogs: w, Touches: w, Directory: w, Books: w, Hasher: recall.NewHasher([16]byte{1}),
+		Recall: recall.Options{Retention: 72 * 3600 * 1000, Buckets: 4}, Limits: event.DefaultLimits,
+	})
+	for i := range partitions {
+		p := &partition{world: w, id: i, memory: map[string][]byte{}}
+		p.takeOver()
+		w.parts = append(w.parts, p)
+	}
+	return w
+}
+
+// takeOver starts a new worker on what the partition remembers.
+func (p *partition) takeOver() {
+	worker, err := p.world.stage.TakeOver(context.Background(), &pipeline.Session{
+		Partition: pipeline.Partition{Topic: topic, Incarnation: "i", ID: p.id}, Memory: p,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		p.world.t.Fatal(err)
+	}
+	p.worker = worker
+}
+
+// of is the partition of a key.
+func (w *world) of(key []byte) *partition {
+	h := fnv.New32a()
+	h.Write(key)
+	return w.parts[int(h.Sum32())%len(w.parts)]
+}
+
+// work takes a batch through the stage as the loop does: by way of the begin
+// record and of the journal, each read back by a second work as a replay would.
+func (p *partition) work(records []event.Record) pipeline.Outcome {
+	t, ctx := p.world.t, context.Background()
+	p.bounds.Partition = pipeline.Partition{Topic: topic, Incarnation: "i", ID: p.id}
+	p.bounds.Number++
+	p.bounds.Time, p.bounds.Revision = golden.WrittenAt+int64(p.bounds.Number), p.world.catalog.Revision
+	p.bounds.First, p.bounds.End = records[0].Offset, records[len(records)-1].Offset+1
+	first := check(p.worker.Decode(p.bounds, records))(t)
+	succeed(t, first.LookUp(ctx, pipeline.Progress{}))
+	facts := check(first.Facts())(t)
+
+	second := check(p.worker.Decode(p.bounds, records))(t) // knows the begin record alone
+	succeed(t, second.TakeFacts(facts))
+	succeed(t, second.Claim(ctx))
+	succeed(t, second.Decide())
+	record := check(second.Record())(t)
+
+	succeed(t, first.TakeFacts(facts)) // a replay of the begun batch decides the same
+	succeed(t, first.Claim(ctx))
+	succeed(t, first.Decide())
+	if again := check(first.Record())(t); string(again) != string(record) {
+		t.Fatalf("batch %d was decided in two ways", p.bounds.Number)
+	}
+
+	third := check(p.worker.Decode(p.bounds, records))(t) // knows the journal alone
+	succeed(t, third.TakeRecord(record))
+	outcome := check(third.Outcome())(t)
+	p.fill(outcome.Writes)
+	p.world.take(outcome, p, records)
+	return outcome
+}
+
+func check[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		succeed(t, err)
+		return v
+	}
+}
+
+func succeed(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *partition) fill(w pipeline.Writes) {
+	for _, s := range w.Set {
+		p.memory[s.Key] = s.Value
+	}
+	for _, a := range w.Append {
+		p.memory[a.Key] = append(p.memory[a.Key], a.Value...)
+	}
+	for _, k := range w.Delete {
+		delete(p.memory, k)
+	}
+}
+
+// take collects what a batch did.
+func (w *world) take(o pipeline.Outcome, p *partition, records []event.Record) {
+	for _, b := range o.Blocks {
+		for i := range b.Rows {
+			w.rows[b.Table] = append(w.rows[b.Table], row(w.t, b, i))
+		}
+	}
+	for _, d := range o.DeadLetters {
+		w.letters = append(w.letters, golden.Row{"topic": topic, "offset": records[d.Index].Offset, "reason": d.Reason, "detail": d.Detail})
+	}
+	for _, m := range o.Messages {
+		if m.Topic != creditsTopic {
+			w.told = append(w.told, string(m.Value))
+			continue
+		}
+		var c event.Credit
+		if problems := event.DecodeCredit(&event.Record{Key: m.Key, Value: m.Value, Headers: []event.Header{{Key: m.Headers[0].Key, Value: m.Headers[0].Value}}}, &c); problems != nil {
+			w.t.Fatalf("a credit does not decode: %q\n%s", problems, m.Value)
+		}
+		w.credits = append(w.credits, c)
+	}
+}
+
+// row is one row of a block, under the names of the worked case.
+func row(t *testing.T, b pipeline.Block, i int) golden.Row {
+	r := golden.Row{}
+	for _, c := range b.Columns {
+		name := c.Name
+		switch name {
+		case "kafka_topic":
+			name = "topic"
+		case "kafka_partition":
+			name = "partition"
+		case "kafka_offset":
+			name = "offset"
+		}
+		switch data := c.Data.(type) {
+		case []string:
+			r[name] = data[i]
+		case []int64:
+			r[name] = data[i]
+		case []int32:
+			r[name] = data[i]
+		case []uint32:
+			r[name] = data[i]
+		case []uint8:
+			r[name] = data[i]
+		case [][]string:
+			r[name] = data[i]
+		case []map[string]string:
+			r[name] = data[i]
+		default:
+			t.Fatalf("column %s of %s is a %T", c.Name, b.Table, c.Data)
+		}
+		if n := lengthOf(c.Data); n != b.Rows {
+			t.Fatalf("column %s of %s has %d of %d rows", c.Name, b.Table, n, b.Rows)
+		}
+	}
+	return r
+}
+
+func lengthOf(data any) int {
+	switch data := data.(type) {
+	case []string:
+		return len(data)
+	case []int64:
+		return len(data)
+	case []int32:
+		return len(data)
+	case []uint32:
+		return len(data)
+	case []uint8:
+		return len(data)
+	case [][]string:
+		return len(data)
+	case []map[string]string:
+		return len(data)
+	}
+	return -1
+}
+
+// The partition's memory.
+
+func (p *partition) Get(_ context.Context, keys []string) ([][]byte, error) {
+	p.world.lookUps++
+	values := make([][]byte, len(keys))
+	for i, k := range keys {
+		values[i] = p.memory[k]
+	}
+	return values, nil
+}
+
+func (p *partition) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) ([]bool, error) {
+	won := make([]bool, len(claims))
+	for i, c := range claims {
+		owner := fmt.Sprintf("%d/%d", p.id, c.Offset)
+		if p.world.claims[c.Key] == "" {
+			p.world.claims[c.Key] = owner
+		}
+		won[i] = p.world.claims[c.Key] == owner
+	}
+	return won, nil
+}
+
+func (p *partition) Begin(context.Context, pipeline.Bounds, []byte) (pipeline.Journal, error) {
+	return pipeline.Journal{}, nil
+}
+
+func (p *partition) Fill(context.Context, pipeline.Bounds, []byte, []byte, pipeline.Writes) (pipeline.Journal, error) {
+	return pipeline.Journal{}, nil
+}
+
+func (p *partition) ApplyShared(context.Context, pipeline.Bounds, []pipeline.SharedSet) error {
+	return nil
+}
+
+// What the stage asks of others.
+
+func (w *world) Revision(_ context.Context, hash string) (*program.Catalog, error) {
+	if hash != w.catalog.Revision {
+		return nil, fmt.Errorf("no revision %s", hash)
+	}
+	return w.catalog, nil
+}
+
+func (w *world) ByVisitor(_ context.Context, queries []attribution.VisitorQuery) ([][]attribution.Touch, error) {
+	found := make([][]attribution.Touch, len(queries))
+	for i, q := range queries {
+		for _, c := range w.touches {
+			if c.org == q.OrgID && c.program == q.ProgramID && c.visitor == q.VisitorID && q.From <= c.Time && c.Time <= q.To {
+				found[i] = append(found[i], c.Touch)
+			}
+		}
+	}
+	return found, nil
+}
+
+func (w *world) ByClickID(_ context.Context, queries []attribution.ClickQuery) ([][]attribution.Touch, error) {
+	found := make([][]attribution.Touch, len(queries))
+	for i, q := range queries {
+		for _, c := range w.touches {
+			if c.org == q.OrgID && c.program == q.ProgramID && c.ClickID == q.ClickID && q.From <= c.Time && c.Time <= q.To {
+				found[i] = append(found[i], c.Touch)
+			}
+		}
+	}
+	return found, nil
+}
+
+// asOf is the newest update of a member that is not later, or else the earliest.
+func (w *world) asOf(org, id string, at int64) *event.Member {
+	var updates []*event.Member
+	for i := range w.members {
+		if m := &w.members[i]; m.OrgID == org && m.MemberID == id {
+			updates = append(updates, m)
+		}
+	}
+	if len(updates) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(updates, func(a, b *event.Member) int { return cmp.Compare(a.Time, b.Time) })
+	best := updates[0]
+	for _, u := range updates {
+		if u.Time <= at {
+			best = u
+		}
+	}
+	return best
+}
+
+func (w *world) Members(_ context.Context, _ pipeline.Progress, queries []MemberQuery) ([]Member, error) {
+	found := make([]Member, len(queries))
+	for i, q := range queries {
+		if m := w.asOf(q.OrgID, q.MemberID, q.At); m != nil {
+			found[i] = Member{true, m.Status, m.EmailHash, m.Locale, m.Segments, m.Attributes}
+		}
+	}
+	return found, nil
+}
+
+func (w *world) CouponOwners(_ context.Context, _ pipeline.Progress, queries []CouponQuery) ([]string, error) {
+	owners := make([]string, len(queries))
+	for i, q := range queries {
+		for _, m := range w.members {
+			if now := w.asOf(q.OrgID, m.MemberID, q.At); m.OrgID == q.OrgID && now != nil && slices.Contains(now.CouponCodes, q.Code) {
+				owners[i] = m.MemberID
+				break
+			}
+		}
+	}
+	return owners, nil
+}
+
+func (w *world) Conversions(_ context.Context, queries []ConversionQuery) ([]Stored, error) {
+	found := make([]Stored, len(queries))
+	for i, q := range queries {
+		for _, r := range w.rows[conversionsTable] {
+			if r["org_id"] != q.OrgID || r["program_id"] != q.ProgramID || r["conversion_id"] != q.ConversionID || r["verdict"] == inactive {
+				continue
+			}
+			found[i].Claimed = true
+			if r["verdict"] != duplicate {
+				found[i].CustomerID = r["customer_id"].(string)
+			}
+		}
+	}
+	return found, nil
+}
