@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 
@@ -22,7 +23,7 @@ type ClickHouseOptions struct {
 	Dir        string    // data folder, kept between runs; made when missing
 	Native     Port      // native protocol
 	HTTP       Port      // HTTP interface
-	ConfigFile string    // further server configuration (XML or YAML), for example of users; may be empty
+	ConfigFile string    // further server configuration (XML or YAML), for example of users; may be empty; user default stays without password
 	Args       []string  // further arguments of `clickhouse local`
 	Progress   io.Writer // told of a fetch; nil is standard error
 }
@@ -51,6 +52,11 @@ func startClickHouse(ctx context.Context, o ClickHouseOptions) (*ClickHouse, err
 	http, err := o.HTTP.choose(clickHouseHTTPName)
 	if err != nil {
 		return nil, err
+	}
+	if o.ConfigFile != "" { // ClickHouse itself would start without one that is missing
+		if _, err := os.Stat(o.ConfigFile); err != nil {
+			return nil, fmt.Errorf("start ClickHouse: find its configuration: %w", err)
+		}
 	}
 	spec, err := clickHouseProgram(ctx, o.Progress)
 	if err != nil {

@@ -43,22 +43,23 @@ func fetchOnce(ctx context.Context, name string, progress io.Writer, fill func(d
 	if isFolder(final) {
 		return final, nil
 	}
-	return final, fillAndRename(root, final, fill)
+	return final, fillAndRename(filepath.Join(root, ".partial-"+name), final, fill)
 }
 
-func fillAndRename(root, final string, fill func(dir string) error) error {
-	dir, err := os.MkdirTemp(root, ".partial-")
-	if err != nil {
+// fillAndRename is called under the lock, so a partial folder that is there is
+// what a killed fetch has left.
+func fillAndRename(partial, final string, fill func(dir string) error) error {
+	if err := os.RemoveAll(partial); err != nil {
+		return fmt.Errorf("remove what an earlier fetch has left: %w", err)
+	}
+	if err := os.Mkdir(partial, 0o755); err != nil {
 		return fmt.Errorf("make a folder to fetch into: %w", err)
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // after the rename there is nothing left to remove
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return fmt.Errorf("open up the folder to fetch into: %w", err)
-	}
-	if err := fill(dir); err != nil {
+	defer os.RemoveAll(partial) //nolint:errcheck // after the rename there is nothing left to remove
+	if err := fill(partial); err != nil {
 		return err
 	}
-	if err := os.Rename(dir, final); err != nil {
+	if err := os.Rename(partial, final); err != nil {
 		return fmt.Errorf("put the fetched engine in place: %w", err)
 	}
 	return nil

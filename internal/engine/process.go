@@ -147,11 +147,18 @@ func (p *process) kill() {
 // pid is the child's process id.
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// logTail is the end of what this run has logged.
+// logTail is the end of what this run has logged, without ClickHouse's stack
+// frames, which would push the reason out of it.
 func (p *process) logTail() string {
 	text, err := os.ReadFile(p.logFile)
 	if err != nil || int64(len(text)) <= p.logFrom {
 		return "(empty)"
 	}
-	return lastLines(string(text[p.logFrom:]), 10)
+	var told strings.Builder
+	for line := range strings.Lines(string(text[p.logFrom:])) {
+		if !strings.Contains(line, ". ? @ 0x") {
+			told.WriteString(line)
+		}
+	}
+	return lastLines(told.String(), 10)
 }
