@@ -9,6 +9,7 @@ if standing[1] == ARGV[5] then return stands(standing, 'STANDS') end
 if tonumber(ARGV[5]) == last.number then -- the begin record of the next stands
   return {'FENCED', 'number', standing[1] or ''}
 end
-call('DEL', KEYS[2])
+-- HSET comes first: a Redis that is full refuses only a script's first write.
 call('HSET', KEYS[2], 'number', ARGV[5], 'bounds', ARGV[6], 'facts', ARGV[7])
+call('HDEL', KEYS[2], 'record', 'encoder')
 return {'OK'}

@@ -17,20 +17,27 @@ local claimed = call('HGET', KEYS[1], 'c' .. string.sub(ARGV[2], 2))
 if claimed and string.match(claimed, '^%d+') ~= ARGV[5] then
   return {'UNCLAIMED', string.match(claimed, '^%d+')}
 end
-if standing[1] == ARGV[5] then
-  if standing[2] ~= ARGV[6] then return {'FENCED', 'begin', standing[1]} end
-  call('HSET', KEYS[2], 'record', ARGV[8], 'encoder', ARGV[9])
-else
-  call('DEL', KEYS[2])
-  call('HSET', KEYS[2], 'number', ARGV[5], 'bounds', ARGV[6], 'facts', ARGV[7], 'record', ARGV[8], 'encoder', ARGV[9])
-end
+local begun = standing[1] == ARGV[5]
+if begun and standing[2] ~= ARGV[6] then return {'FENCED', 'begin', standing[1]} end
+-- HSET comes first: a Redis that is full refuses only a script's first write.
+call('HSET', KEYS[2], 'number', ARGV[5], 'bounds', ARGV[6], 'facts', begun and standing[3] or ARGV[7], 'record', ARGV[8], 'encoder', ARGV[9])
 call('HSET', KEYS[1], ARGV[2], ARGV[5] .. ':' .. ARGV[3] .. ':' .. ARGV[4] .. ':' .. last.alias)
 
 local deletes, sets = tonumber(ARGV[10]), tonumber(ARGV[11])
 local setsFrom = 2 + deletes
 local appendsFrom = setsFrom + sets
 local toValue = 11 - setsFrom
-for i = 3, setsFrom do call('DEL', KEYS[i]) end
-for i = setsFrom + 1, appendsFrom do call('SET', KEYS[i], ARGV[i + toValue]) end
+local chunk = 500 -- keys of one command: what unpack can do is bounded
+for from = 3, setsFrom, chunk do
+  call('DEL', unpack(KEYS, from, math.min(from + chunk - 1, setsFrom)))
+end
+for from = setsFrom + 1, appendsFrom, chunk do
+  local pairs = {}
+  for i = from, math.min(from + chunk - 1, appendsFrom) do
+    pairs[#pairs + 1] = KEYS[i]
+    pairs[#pairs + 1] = ARGV[i + toValue]
+  end
+  call('MSET', unpack(pairs))
+end
 for i = appendsFrom + 1, #KEYS do call('APPEND', KEYS[i], ARGV[i + toValue]) end
 return {'OK'}

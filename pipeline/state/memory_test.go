@@ -3,6 +3,7 @@ package state_test
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"testing"
 
 	"github.com/grapevinehq/grapevine/pipeline"
@@ -128,5 +129,43 @@ func TestPartition_late_requests_change_nothing(t *testing.T) {
 	}
 	if _, journal := takeOver(t, store, p, 1); journal.Filled || journal.Bounds.Number != 4 {
 		t.Errorf("the journal is %+v, want the begin of batch 4", journal)
+	}
+}
+
+func TestFill_takes_many_writes(t *testing.T) {
+	store, _ := alone(t)
+	p := somePartition()
+	memory, _ := takeOver(t, store, p, 1)
+	const n = 12_345
+	keys := make([]string, n)
+	var first, second pipeline.Writes
+	for i := range keys {
+		keys[i] = strconv.Itoa(i)
+		first.Set = append(first.Set, pipeline.KeyValue{Key: keys[i], Value: []byte("s")})
+		first.Append = append(first.Append, pipeline.KeyValue{Key: keys[i], Value: []byte(keys[i])})
+	}
+	second.Delete = keys[1:]
+	if _, err := memory.Fill(t.Context(), batch(p, 1), nil, make([]byte, 5<<20), first); err != nil {
+		t.Fatal(err)
+	}
+	values, err := memory.Get(t.Context(), keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, value := range values {
+		if string(value) != "s"+keys[i] {
+			t.Fatalf("key %s reads %q", keys[i], value)
+		}
+	}
+	if _, err := memory.Fill(t.Context(), batch(p, 2), nil, nil, second); err != nil {
+		t.Fatal(err)
+	}
+	if values, err = memory.Get(t.Context(), keys); err != nil {
+		t.Fatal(err)
+	}
+	for i, value := range values {
+		if (value == nil) != (i > 0) {
+			t.Fatalf("key %s reads %q after the deletes", keys[i], value)
+		}
 	}
 }

@@ -1,0 +1,129 @@
+package state_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+)
+
+var scriptTime = regexp.MustCompile(`cmdstat_(?:evalsha|mget):calls=\d+,usec=(\d+)`)
+
+// redisMicroseconds is the time that Redis has spent in scripts and MGET.
+func redisMicroseconds(b *testing.B, client *redis.Client) (total float64) {
+	info, err := client.Info(b.Context(), "commandstats").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, match := range scriptTime.FindAllStringSubmatch(info, -1) {
+		n, err := strconv.ParseFloat(match[1], 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		total += n
+	}
+	return total
+}
+
+// measure runs do b.N times and reports Redis' own time beside the elapsed one.
+func measure(b *testing.B, client *redis.Client, do func(n uint64)) {
+	before := redisMicroseconds(b, client)
+	n := uint64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		n++
+		do(n)
+	}
+	b.ReportMetric((redisMicroseconds(b, client)-before)/1000/float64(b.N), "redis-ms/op")
+}
+
+// BenchmarkFill journals a batch of 20,000 clicks: 200 bytes of record each
+// hundred, and 19 bytes remembered of each click, in so many appends.
+func BenchmarkFill(b *testing.B) {
+	for _, appends := range []int{1000, 4000, 8000} {
+		b.Run(fmt.Sprintf("appends=%d", appends), func(b *testing.B) {
+			store, client := alone(b)
+			p := somePartition()
+			memory, _ := takeOver(b, store, p, 1)
+			writes := pipeline.Writes{Append: make([]pipeline.KeyValue, appends)}
+			record := make([]byte, 400_000)
+			buckets := 16 * appends
+			measure(b, client, func(n uint64) {
+				for i := range writes.Append {
+					writes.Append[i] = pipeline.KeyValue{Key: "s1." + strconv.FormatInt(int64(rand.IntN(buckets)), 36), Value: record[:19*20000/appends]}
+				}
+				if _, err := memory.Fill(b.Context(), batch(p, n), nil, record, writes); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	store, client := alone(b)
+	p := somePartition()
+	memory, _ := takeOver(b, store, p, 1)
+	const keys = 4000
+	writes := pipeline.Writes{Set: make([]pipeline.KeyValue, keys)}
+	names := make([]string, keys)
+	for i := range names {
+		names[i] = "s1." + strconv.Itoa(i)
+		writes.Set[i] = pipeline.KeyValue{Key: names[i], Value: make([]byte, 1000)}
+	}
+	if _, err := memory.Fill(b.Context(), batch(p, 1), nil, nil, writes); err != nil {
+		b.Fatal(err)
+	}
+	measure(b, client, func(uint64) {
+		if _, err := memory.Get(b.Context(), names); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+func BenchmarkClaim(b *testing.B) {
+	for _, ids := range []int{0, 1000, 5000} {
+		b.Run(fmt.Sprintf("ids=%d", ids), func(b *testing.B) {
+			store, client := alone(b)
+			p := somePartition()
+			memory, _ := takeOver(b, store, p, 1)
+			list := make([]pipeline.Claim, ids)
+			measure(b, client, func(n uint64) {
+				for i := range list {
+					list[i] = pipeline.Claim{Key: fmt.Sprintf("conv/acme/p1/%d-%d", n, i), Offset: int64(n)*int64(ids) + int64(i)}
+				}
+				if _, err := memory.Claim(b.Context(), batch(p, n), list); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkShared(b *testing.B) {
+	store, client := alone(b)
+	p := somePartition()
+	memory, _ := takeOver(b, store, p, 1)
+	sets := make([]pipeline.SharedSet, 1000)
+	keys := make([]string, len(sets))
+	for i := range sets {
+		keys[i] = "acme/m" + strconv.Itoa(i)
+		sets[i] = set(keys[i], "1", string(make([]byte, 200)))
+	}
+	share(b, memory, batch(p, 1), sets...)
+	b.Run("apply=1000", func(b *testing.B) {
+		measure(b, client, func(n uint64) { share(b, memory, batch(p, n+1), sets...) })
+	})
+	b.Run("read=1000", func(b *testing.B) {
+		measure(b, client, func(uint64) {
+			if _, err := reader(store, p).ReadShared(b.Context(), progress(1), keys); err != nil {
+				b.Fatal(err)
+			}
+		})
+	})
+}
