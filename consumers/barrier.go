@@ -120,16 +120,19 @@ func (b *Barrier) all() (waiting, fresh []*waiter) {
 	return waiting, fresh
 }
 
+// complainEvery keeps a barrier that waits for Kafka from filling the log.
+const complainEvery = 5 * time.Second
+
 // Run polls for those who wait, until ctx ends. A Kafka that is away is waited for.
 func (b *Barrier) Run(ctx context.Context) error {
 	between := backoff{first: 4 * time.Millisecond, most: 100 * time.Millisecond}
+	var complained time.Time
 	for {
 		waiting, fresh := b.all()
-		if len(fresh) > 0 {
-			between.reset()
-		}
 		if len(waiting) > 0 {
-			if err := b.look(ctx, waiting, fresh); err != nil && ctx.Err() == nil {
+			err := b.look(ctx, waiting, fresh)
+			if err != nil && ctx.Err() == nil && time.Since(complained) > complainEvery {
+				complained = time.Now()
 				b.cluster.options.Log.Warn("the barrier waits for Kafka", "error", err)
 			}
 			waiting, _ = b.all()
@@ -152,6 +155,7 @@ func (b *Barrier) rest(ctx context.Context, anyone bool, between *backoff) bool 
 	case <-ctx.Done():
 		return false
 	case <-b.wake:
+		between.reset()
 	case <-again:
 	}
 	return true

@@ -141,10 +141,16 @@ func (c *Cluster) committed(ctx context.Context, partitions []topicPartition) (m
 	if err == nil {
 		err = answer.Error
 	}
+	commits := make(map[topicPartition]Commit, len(partitions))
+	if errors.Is(err, kafka.GroupIdNotFound) { // some brokers say so of a group that nobody ever joined
+		for _, p := range partitions {
+			commits[p] = Commit{Offset: -1}
+		}
+		return commits, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask Kafka for the commits of group %s: %w", c.options.Group, err)
 	}
-	commits := make(map[topicPartition]Commit, len(partitions))
 	for topic, answered := range answer.Topics {
 		for _, p := range answered {
 			if p.Error != nil {
