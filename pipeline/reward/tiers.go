@@ -142,15 +142,16 @@ func (t *taking) missingSteps(missing []string, c *change) []string {
 	return t.missingLost(missing, c, tally, Reading(metric, after))
 }
 
-// missingLost adds the steps that a reading no longer reaches: from the top to
-// where a loaded step stands, and a stretch more where none is loaded.
+// missingLost adds the steps that a reading no longer reaches: those from the
+// top that are loaded already, and as many again each round.
 func (t *taking) missingLost(missing []string, c *change, tally *Tally, reading int64) []string {
-	const stretch = 64
+	const atLeast = 64
 	for i := range tally.Tiers {
 		held := &tally.Tiers[i]
 		for n := held.Steps; n > 0; n-- {
 			step := t.ledgers.steps.read(stepKey(t.credit, &c.part, StepTier(held.Tier, n)))
 			if step == nil {
+				stretch := max(atLeast, held.Steps-n)
 				for m := n; m > max(0, n-stretch); m-- {
 					missing = t.wantStep(missing, c, held.Tier, m)
 				}
