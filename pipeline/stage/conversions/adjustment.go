@@ -11,7 +11,7 @@ import (
 // adjustment applies an adjustment to the counted conversion of its program and
 // conversion_id, or lets it wait for that (§9 (16)).
 func (d *decider) adjustment(i int, e *entry) decision {
-	a, n := &e.Adjustment, e.conversion()
+	a, n := &e.Adjustment, e.conversion
 	c := d.facts.Conversions[n]
 	customer := d.facts.Elsewhere[n].CustomerID
 	if c != nil {
@@ -50,7 +50,7 @@ func (d *decider) apply(made *decision, n string, c *conversion, stored storedAd
 		d.recount(a, c)
 	}
 	if moved.Minor != 0 || counted != moved.Counts {
-		made.HandOver = append(made.HandOver, d.handOver(c, a.OrgID, a.ProgramID, a.ConversionID)...)
+		made.handOver(a.ConversionID, c)
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func (d *decider) recount(a *event.Adjustment, c *conversion) {
 // order in which they came. Those of other customers, and those that cannot be
 // applied, go on waiting, until their time is up.
 func (d *decider) applyWaiting(made *decision, e *entry, c *conversion) {
-	n, env := e.conversion(), e.Envelope()
+	n, env := e.conversion, e.Envelope()
 	list := d.facts.Waiting[n]
 	if len(list) == 0 {
 		return

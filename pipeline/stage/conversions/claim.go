@@ -84,7 +84,7 @@ func (k *work) claimants() []int {
 				continue
 			}
 			taken.Remember(recall.Entry{Key: key, Event: id})
-			if _, active := k.program(e).At(e.Conversion.Time); active {
+			if _, active := e.program.At(e.Conversion.Time); active {
 				list = append(list, i)
 			}
 		}

@@ -14,11 +14,11 @@ import (
 // conversion decides a conversion of a known program that was not taken before.
 func (d *decider) conversion(i int, e *entry) decision {
 	c := &e.Conversion
-	v, active := d.program(e).At(c.Time)
+	v, active := e.program.At(c.Time)
 	rate, amount, err := d.priced(c, v.Currency)
 	made := decision{
 		Index: i, Amount: amount, Currency: v.Currency, Version: v.ValidFromRaw,
-		Day: day(c.Time, v.Zone), Model: string(v.Attribution.Model),
+		Day: day(c.Time, v.Zone), Model: string(v.Attribution.Model), Margin: v.Margin,
 	}
 	if err != nil {
 		made.Amount = 0 // an inactive or duplicate conversion needs none
@@ -50,7 +50,7 @@ func (d *decider) duplicates(i int, e *entry, claimless bool) (by string, ok boo
 	if !claimless {
 		return "", false
 	}
-	n := e.conversion()
+	n := e.conversion
 	return byConversion, d.facts.Conversions[n] != nil || d.facts.Elsewhere[n].Claimed
 }
 
@@ -73,9 +73,9 @@ func (d *decider) attribute(made *decision, e *entry, v *program.Version, rate m
 		}
 	}
 	s.count(c.Kind, 1) // after the rules asked whether this is the first
-	made.HandOver = d.handOver(kept, c.OrgID, c.ProgramID, c.ConversionID)
+	made.handOver(c.ConversionID, kept)
 	d.saveStanding(e)
-	d.saveConversion(e.conversion(), kept)
+	d.saveConversion(e.conversion, kept)
 	d.applyWaiting(made, e, kept)
 }
 
@@ -96,7 +96,7 @@ func (d *decider) question(e *entry, v *program.Version, s *standing) attributio
 	if c.ClickID != "" {
 		q.Clicks = d.facts.Clicks[name(c.OrgID, c.ProgramID, c.ClickID)]
 	}
-	if known := d.facts.Customers[e.customer()]; known != nil { // its own visitor is linked by now
+	if known := d.facts.Customers[e.customer]; known != nil { // its own visitor is linked by now
 		for _, visitor := range known.Visitors {
 			q.Touches = append(q.Touches, d.facts.Visitors[name(c.OrgID, c.ProgramID, visitor)]...)
 		}

@@ -57,7 +57,7 @@ func (d *decider) decide(i int) decision {
 	if e.problems != nil {
 		return dead(i, invalid, event.Detail(e.problems))
 	}
-	if d.program(e) == nil {
+	if e.program == nil {
 		env := e.Envelope()
 		return dead(i, unknownProgram, fmt.Sprintf("org %q has no program %q", env.OrgID, env.ProgramID))
 	}
@@ -92,7 +92,7 @@ func (d *decider) link(i int, e *entry) decision {
 
 // linkVisitor links a visitor to the customer of an event, from here on.
 func (d *decider) linkVisitor(e *entry, visitor string) {
-	n := e.customer()
+	n := e.customer
 	c := d.facts.Customers[n]
 	if c == nil {
 		c = new(customer)
@@ -105,7 +105,7 @@ func (d *decider) linkVisitor(e *entry, visitor string) {
 
 // standing is the customer's in the program, to be changed.
 func (d *decider) standing(e *entry) *standing {
-	n := e.standing()
+	n := e.standing
 	s := d.facts.Standings[n]
 	if s == nil {
 		s = new(standing)
@@ -115,8 +115,8 @@ func (d *decider) standing(e *entry) *standing {
 }
 
 func (d *decider) saveStanding(e *entry) {
-	s := d.facts.Standings[e.standing()]
-	d.dirty[memoryKey(standingPrefix, e.standing())] = func() ([]byte, error) { return encode(s) }
+	s := d.facts.Standings[e.standing]
+	d.dirty[memoryKey(standingPrefix, e.standing)] = func() ([]byte, error) { return encode(s) }
 }
 
 func (d *decider) saveConversion(n string, c *conversion) {

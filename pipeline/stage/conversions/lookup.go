@@ -40,22 +40,11 @@ func (k *work) LookUp(ctx context.Context, progress pipeline.Progress) error {
 	return k.findMembers(ctx, progress)
 }
 
-// configure finds the configuration that the bounds name.
-func (k *work) configure(ctx context.Context) (err error) {
-	if k.catalog == nil {
-		k.catalog, err = k.options.Catalogs.Revision(ctx, k.bounds.Revision)
-	}
-	if err != nil {
-		return fmt.Errorf("find revision %s of the programs: %w", k.bounds.Revision, err)
-	}
-	return nil
-}
-
 // findTaken marks the events that were taken before this batch.
 func (k *work) findTaken(ctx context.Context) error {
 	var keys []recall.Key
 	for i := range k.events {
-		if k.program(&k.events[i]) != nil {
+		if k.events[i].program != nil {
 			key, _ := k.identity(i)
 			keys = append(keys, key)
 		}
@@ -68,7 +57,7 @@ func (k *work) findTaken(ctx context.Context) error {
 		return fmt.Errorf("look up %d events that may have been taken: %w", len(keys), err)
 	}
 	for i := range k.events {
-		if k.program(&k.events[i]) != nil && found.Seen(k.identity(i)) {
+		if k.events[i].program != nil && found.Seen(k.identity(i)) {
 			k.facts.Redelivered[i] = true
 		}
 	}
@@ -79,7 +68,7 @@ func (k *work) findTaken(ctx context.Context) error {
 func (k *work) live(yield func(i int, e *entry) bool) {
 	for i := range k.events {
 		e := &k.events[i]
-		if k.program(e) == nil || k.facts.Redelivered[i] {
+		if e.program == nil || k.facts.Redelivered[i] {
 			continue
 		}
 		if !yield(i, e) {
@@ -88,31 +77,15 @@ func (k *work) live(yield func(i int, e *entry) bool) {
 	}
 }
 
-// The names of what an entry concerns.
-func (e *entry) customer() string { return name(e.Envelope().OrgID, e.CustomerID()) }
-
-func (e *entry) standing() string {
-	env := e.Envelope()
-	return name(env.OrgID, env.ProgramID, e.CustomerID())
-}
-
-func (e *entry) conversion() string {
-	env := e.Envelope()
-	if e.Type == event.TypeAdjustment {
-		return name(env.OrgID, env.ProgramID, e.Adjustment.ConversionID)
-	}
-	return name(env.OrgID, env.ProgramID, e.Conversion.ConversionID)
-}
-
 // findState reads the partition's own memory of customers and conversions.
 func (k *work) findState(ctx context.Context) error {
 	var reads reads
 	for _, e := range k.live {
-		reads.add(customerPrefix, e.customer())
+		reads.add(customerPrefix, e.customer)
 		if e.Type != event.TypeIdentityLink {
-			reads.add(standingPrefix, e.standing())
-			reads.add(conversionPrefix, e.conversion())
-			reads.add(waitingPrefix, e.conversion())
+			reads.add(standingPrefix, e.standing)
+			reads.add(conversionPrefix, e.conversion)
+			reads.add(waitingPrefix, e.conversion)
 		}
 	}
 	if len(reads.keys) == 0 {
@@ -187,7 +160,7 @@ func (k *work) findElsewhere(ctx context.Context) error {
 		if e.Type == event.TypeIdentityLink {
 			continue
 		}
-		n, env := e.conversion(), e.Envelope()
+		n, env := e.conversion, e.Envelope()
 		id := e.Adjustment.ConversionID
 		if e.Type == event.TypeConversion {
 			id = e.Conversion.ConversionID
@@ -222,7 +195,7 @@ func (k *work) findElsewhere(ctx context.Context) error {
 // program's currency; true for an inactive one, which needs none.
 func (k *work) payable(e *entry) bool {
 	c := &e.Conversion
-	v, active := k.program(e).At(c.Time)
+	v, active := e.program.At(c.Time)
 	if !active {
 		return true
 	}
@@ -300,7 +273,7 @@ func (k *work) findMembers(ctx context.Context, progress pipeline.Progress) erro
 		if e.Type != event.TypeConversion {
 			continue
 		}
-		c, s := &e.Conversion, e.standing()
+		c, s := &e.Conversion, e.standing
 		if possible[s] == nil {
 			possible[s] = map[string]bool{c.CustomerID: true}
 		}
@@ -332,7 +305,7 @@ func (k *work) findMembers(ctx context.Context, progress pipeline.Progress) erro
 // binding name.
 func (k *work) candidates(e *entry, to map[string]bool) {
 	c := &e.Conversion
-	if s := k.facts.Standings[e.standing()]; s != nil && s.Binding != nil {
+	if s := k.facts.Standings[e.standing]; s != nil && s.Binding != nil {
 		for _, r := range s.Binding.Referrers {
 			to[r.ID] = true
 		}

@@ -22,7 +22,7 @@ func (k *work) findTouches(ctx context.Context) error {
 			continue
 		}
 		c := &e.Conversion
-		v, _ := k.program(e).At(c.Time)
+		v, _ := e.program.At(c.Time)
 		from, to := c.Time-v.Attribution.Window.Milliseconds(), c.Time
 		for visitor := range k.visitors(e) {
 			n := name(c.OrgID, c.ProgramID, visitor)
@@ -82,8 +82,8 @@ func ask[Q any](
 // isBound tells whether a conversion's credits are settled by a binding, so that
 // no touch is needed.
 func (k *work) isBound(e *entry) bool {
-	v, _ := k.program(e).At(e.Conversion.Time)
-	s := k.facts.Standings[e.standing()]
+	v, _ := e.program.At(e.Conversion.Time)
+	s := k.facts.Standings[e.standing]
 	return v.Attribution.BindCustomer && s != nil && s.Binding != nil
 }
 
@@ -99,17 +99,17 @@ func (k *work) visitors(e *entry) iter.Seq[string] {
 				v = other.Link.VisitorID
 			}
 			if v != "" {
-				k.linked[other.customer()] = append(k.linked[other.customer()], v)
+				k.linked[other.customer] = append(k.linked[other.customer], v)
 			}
 		}
 	}
 	return func(yield func(string) bool) {
 		seen := make(map[string]bool)
-		known := k.facts.Customers[e.customer()]
+		known := k.facts.Customers[e.customer]
 		if known == nil {
 			known = new(customer)
 		}
-		for _, list := range [][]string{known.Visitors, k.linked[e.customer()]} {
+		for _, list := range [][]string{known.Visitors, k.linked[e.customer]} {
 			for _, v := range list {
 				if seen[v] {
 					continue

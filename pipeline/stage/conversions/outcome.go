@@ -65,12 +65,16 @@ func (k *work) publish(o *pipeline.Outcome, d *decision, e *entry) error {
 		}
 		o.Messages = append(o.Messages, message(attributionsTopic, []byte(e.Conversion.CustomerID), value))
 	}
+	env := e.Envelope()
 	for i := range d.HandOver {
-		key, value, err := event.EncodeCredit(&d.HandOver[i])
-		if err != nil {
-			return err
+		credits := d.HandOver[i].credits(env.OrgID, env.ProgramID, k.bounds.Time)
+		for j := range credits {
+			key, value, err := event.EncodeCredit(&credits[j])
+			if err != nil {
+				return err
+			}
+			o.Messages = append(o.Messages, message(creditsTopic, key, value))
 		}
-		o.Messages = append(o.Messages, message(creditsTopic, key, value))
 	}
 	return nil
 }

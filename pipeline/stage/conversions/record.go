@@ -5,7 +5,6 @@ import (
 
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/attribution"
-	"github.com/grapevinehq/grapevine/pipeline/event"
 )
 
 // record is what was decided: all that a replay needs beside the input records.
@@ -37,7 +36,8 @@ type decision struct {
 	Credits  []creditRow             `cbor:"10,keyasint,omitempty"`
 	Seen     []attribution.Candidate `cbor:"11,keyasint,omitempty"`
 	Applied  []adjustmentRow         `cbor:"12,keyasint,omitempty"` // by an adjustment; by a conversion, those that waited for it
-	HandOver []event.Credit          `cbor:"13,keyasint,omitempty"` // what rewards are told
+	HandOver []handOver              `cbor:"13,keyasint,omitempty"` // what rewards are told
+	Margin   *float64                `cbor:"14,keyasint,omitempty"` // of the program version
 }
 
 // creditRow is one row of the table attributions.
@@ -49,6 +49,13 @@ type creditRow struct {
 	AmountMinor int64                `cbor:"5,keyasint,omitempty"`
 }
 
+// handOver is a conversion as it stands after it was decided or adjusted: rewards
+// are told of it by a credit for each beneficiary.
+type handOver struct {
+	ConversionID string     `cbor:"1,keyasint"`
+	Standing     conversion `cbor:"2,keyasint"`
+}
+
 // adjustmentRow is one row of the table adjustments.
 type adjustmentRow struct {
 	Adjustment storedAdjustment `cbor:"1,keyasint"`
@@ -58,6 +65,13 @@ type adjustmentRow struct {
 	Day        int32            `cbor:"5,keyasint,omitempty"` // the conversion's
 	Time       int64            `cbor:"6,keyasint,omitempty"` // the conversion's
 	Currency   string           `cbor:"7,keyasint,omitempty"`
+}
+
+// handOver notes a conversion as it stands now, if rewards have to know of it.
+func (d *decision) handOver(conversionID string, c *conversion) {
+	if len(c.Parties) > 0 {
+		d.HandOver = append(d.HandOver, handOver{conversionID, *c})
+	}
 }
 
 // Record encodes what was decided.

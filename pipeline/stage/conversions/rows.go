@@ -15,6 +15,7 @@ type conversionRows struct {
 	day                                                                                      []int32
 	metadata                                                                                 []map[string]string
 	candidates, skipped                                                                      [][]string
+	margin                                                                                   []*float64
 }
 
 func (r *conversionRows) add(d *decision, c *event.Conversion, at place, revision string) {
@@ -42,6 +43,7 @@ func (r *conversionRows) add(d *decision, c *event.Conversion, at place, revisio
 		metadata[p.Key] = p.Value
 	}
 	r.metadata = append(r.metadata, metadata)
+	r.margin = append(r.margin, d.Margin)
 	considered, skipped := described(d.Seen)
 	r.candidates = append(r.candidates, considered)
 	r.skipped = append(r.skipped, skipped)
@@ -67,6 +69,7 @@ func (r *conversionRows) block() pipeline.Block {
 		pipeline.Column{Name: "program_version", Data: r.version},
 		pipeline.Column{Name: "config_revision", Data: r.revision},
 		pipeline.Column{Name: "day", Data: r.day},
+		pipeline.Column{Name: "margin", Data: r.margin},
 		pipeline.Column{Name: "metadata", Data: r.metadata},
 		pipeline.Column{Name: "candidates", Data: r.candidates},
 		pipeline.Column{Name: "skipped", Data: r.skipped},

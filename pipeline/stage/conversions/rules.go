@@ -117,23 +117,3 @@ func environment(c *event.Conversion, v *program.Version, amount int64, referrer
 		Program:    program.ProgramEnv(c.OrgID, c.ProgramID, v.Currency, v.Zone.String()),
 	}
 }
-
-// handOver is what rewards are told of a conversion as it stands now, one credit
-// for each beneficiary.
-func (d *decider) handOver(c *conversion, orgID, programID, conversionID string) []event.Credit {
-	var credits []event.Credit
-	for _, b := range c.Parties {
-		credit := event.Credit{
-			OrgID: orgID, ProgramID: programID, ConversionID: conversionID, Sequence: c.Applied,
-			BeneficiaryID: b.ID, Role: b.Role, CustomerID: c.CustomerID, Kind: c.Kind, Name: c.Name,
-			ConversionTime: c.Time, DecidedAt: d.bounds.Time, Locale: b.Locale,
-			Currency: c.Currency, AmountMinor: c.Amount, NetMinor: c.NetMinor, Counts: c.Counts,
-			Shares: c.Shares, Index: b.Index, Rules: b.Rules,
-		}
-		if b.Index >= 0 {
-			credit.CreditPPM = c.Shares[b.Index]
-		}
-		credits = append(credits, credit)
-	}
-	return credits
-}

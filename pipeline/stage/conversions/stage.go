@@ -25,7 +25,7 @@ const (
 	attributionsTable = "attributions"
 	adjustmentsTable  = "adjustments"
 	linksTable        = "identity_links"
-	waitingTable      = "waiting"
+	waitingTable      = "waiting_log"
 )
 
 // Options are what the stage is wired with.

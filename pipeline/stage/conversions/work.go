@@ -1,6 +1,9 @@
 package conversions
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
@@ -25,18 +28,46 @@ type work struct {
 type entry struct {
 	event.Decoded
 	problems []string
-	key      recall.Key
-	id       recall.Event
-	hashed   bool
+	program  *program.Program // nil when the event is invalid or its program unknown
+
+	key    recall.Key
+	id     recall.Event
+	hashed bool
+
+	// The names (see name) of what the event concerns.
+	customer   string // org, customer
+	standing   string // org, program, customer
+	conversion string // org, program, conversion_id; empty for a link
 }
 
-// program is the entry's program; nil when it is invalid or has none.
-func (k *work) program(e *entry) *program.Program {
-	if e.problems != nil {
+// configure finds the configuration that the bounds name, and each event's
+// program in it.
+func (k *work) configure(ctx context.Context) error {
+	if k.catalog != nil {
 		return nil
 	}
-	env := e.Envelope()
-	return k.catalog.Program(env.OrgID, env.ProgramID)
+	catalog, err := k.options.Catalogs.Revision(ctx, k.bounds.Revision)
+	if err != nil {
+		return fmt.Errorf("find revision %s of the programs: %w", k.bounds.Revision, err)
+	}
+	k.catalog = catalog
+	for i := range k.events {
+		e := &k.events[i]
+		if e.problems != nil {
+			continue
+		}
+		env := e.Envelope()
+		e.program = catalog.Program(env.OrgID, env.ProgramID)
+		e.customer = name(env.OrgID, e.CustomerID())
+		e.standing = name(env.OrgID, env.ProgramID, e.CustomerID())
+		switch e.Type {
+		case event.TypeConversion:
+			e.conversion = name(env.OrgID, env.ProgramID, e.Conversion.ConversionID)
+		case event.TypeAdjustment:
+			e.conversion = name(env.OrgID, env.ProgramID, e.Adjustment.ConversionID)
+		}
+	}
+	return nil
 }
 
 // identity hashes what a redelivery shares (§9 (37)): program and record key,

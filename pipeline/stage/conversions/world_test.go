@@ -24,7 +24,7 @@ import (
 // world is everything around the stage, in memory: one stage at work on some
 // partitions.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	catalog *program.Catalog
 	touches []clicked
 	members []event.Member
@@ -54,7 +54,7 @@ type partition struct {
 	bounds pipeline.Bounds
 }
 
-func newWorld(t *testing.T, programs []byte, partitions int) *world {
+func newWorld(t testing.TB, programs []byte, partitions int) *world {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "programs.yaml")
 	if err := os.WriteFile(path, programs, 0o600); err != nil {
@@ -129,15 +129,15 @@ func (p *partition) work(records []event.Record) pipeline.Outcome {
 	return outcome
 }
 
-func check[T any](v T, err error) func(*testing.T) T {
-	return func(t *testing.T) T {
+func check[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
 		t.Helper()
 		succeed(t, err)
 		return v
 	}
 }
 
-func succeed(t *testing.T, err error) {
+func succeed(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -180,7 +180,7 @@ func (w *world) take(o pipeline.Outcome, p *partition, records []event.Record) {
 }
 
 // row is one row of a block, under the names of the worked case.
-func row(t *testing.T, b pipeline.Block, i int) golden.Row {
+func row(t testing.TB, b pipeline.Block, i int) golden.Row {
 	r := golden.Row{}
 	for _, c := range b.Columns {
 		name := c.Name
@@ -207,6 +207,8 @@ func row(t *testing.T, b pipeline.Block, i int) golden.Row {
 			r[name] = data[i]
 		case []map[string]string:
 			r[name] = data[i]
+		case []*float64:
+			r[name] = data[i]
 		default:
 			t.Fatalf("column %s of %s is a %T", c.Name, b.Table, c.Data)
 		}
@@ -232,6 +234,8 @@ func lengthOf(data any) int {
 	case [][]string:
 		return len(data)
 	case []map[string]string:
+		return len(data)
+	case []*float64:
 		return len(data)
 	}
 	return -1
