@@ -216,7 +216,8 @@ func (enabled) Enabled(context.Context, slog.Level) bool { return true }
 
 func TestStore_gives_up_when_its_context_ends(t *testing.T) {
 	server := enginetest.RedisAlone(t)
-	client := connect(t, server.Addr)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1, DialerRetries: 1})
+	defer client.Close()
 	seen := make(errorsSeen, 100)
 	initialised(t, client)
 	store, err := state.Open(t.Context(), client, state.Options{Log: slog.New(slog.DiscardHandler), OnError: seen.add})

@@ -1,0 +1,178 @@
+package state_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/grapevinehq/grapevine/internal/engine"
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/state"
+)
+
+const slots = 16384
+
+// cluster starts a Redis Cluster of three primaries, each with a third of the slots.
+func cluster(t *testing.T) *redis.ClusterClient {
+	t.Helper()
+	nodes := make([]*redis.Client, 3)
+	addrs := make([]string, len(nodes))
+	for i := range nodes {
+		addrs[i] = clusterNode(t)
+		nodes[i] = connect(t, addrs[i])
+		if err := nodes[i].ClusterAddSlotsRange(t.Context(), i*slots/len(nodes), (i+1)*slots/len(nodes)-1).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, node := range nodes[1:] {
+		host, port, err := net.SplitHostPort(addrs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		bus := clusterBus(t, nodes[0])
+		if err := node.Do(t.Context(), "cluster", "meet", host, port, bus).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, node := range nodes {
+		await(t, "cluster of "+node.Options().Addr, func() bool {
+			info := node.ClusterInfo(t.Context()).Val()
+			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:3")
+		})
+	}
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return client
+}
+
+// clusterNode starts one node and returns its address.
+func clusterNode(t *testing.T) string {
+	t.Helper()
+	server, err := engine.StartRedis(t.Context(), engine.RedisOptions{Dir: t.TempDir(), Args: []string{
+		"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(freePort(t)), "--cluster-node-timeout", "5000",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := server.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return server.Addr
+}
+
+func clusterBus(t *testing.T, node *redis.Client) string {
+	t.Helper()
+	settings, err := node.ConfigGet(t.Context(), "cluster-port").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return settings["cluster-port"]
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// await polls until the condition holds.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not ready within a minute", what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestCluster_carries_all_of_it(t *testing.T) {
+	client := cluster(t)
+	store := initialised(t, client)
+	topic := somePartition()
+	keys := make([]string, 1000)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("acme/m%d", i)
+	}
+	for id := range 8 {
+		p := topic
+		p.ID = id
+		memory, _ := takeOver(t, store, p, 1)
+		won := claim(t, memory, batch(p, 1), claims(10, keys...))
+		if slices.Contains(won, id > 0) {
+			t.Fatalf("partition %d won %v", id, won)
+		}
+		fill(t, memory, p, 1, 1)
+		sets := make([]pipeline.SharedSet, len(keys))
+		for i, key := range keys {
+			sets[i] = set(key, strconv.Itoa(id), key)
+		}
+		share(t, memory, batch(p, 1), sets...)
+		if err := store.CheckShared(t.Context(), p, 2); err != nil {
+			t.Fatal(err)
+		}
+		if got := value(t, memory, "log"); got != "1," {
+			t.Fatalf("partition %d reads %q", id, got)
+		}
+	}
+	got, err := reader(store, topic).ReadShared(t.Context(), map[string][]uint64{"referral.members": {1, 1, 1, 1, 1, 1, 1, 1}}, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, key := range keys {
+		if len(got[i]) != 8 || string(got[i]["7"]) != key {
+			t.Fatalf("%s reads %q", key, got[i])
+		}
+	}
+	if _, err := store.HashSecret(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCluster_notices_a_shard_that_lost_its_data(t *testing.T) {
+	client := cluster(t)
+	store := initialised(t, client)
+	p := somePartition()
+	memory, _ := takeOver(t, store, p, 1)
+	claim(t, memory, batch(p, 1), nil)
+	fill(t, memory, p, 1, 1)
+
+	shard, err := client.MasterForKey(t.Context(), "{g42}:marker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shard.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = memory.Claim(t.Context(), batch(p, 2), nil)
+	wantError(t, "claim", err, pipeline.ErrStateLost)
+	wantError(t, "check", store.CheckShared(t.Context(), p, 2), pipeline.ErrStateLost)
+	_, err = store.Installation(t.Context())
+	wantError(t, "installation", err, pipeline.ErrStateLost)
+	var other *state.Store
+	if other, err = state.Open(t.Context(), client, state.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = other.Initialise(t.Context(), "another")
+	wantError(t, "initialise", err, pipeline.ErrStateLost)
+}
