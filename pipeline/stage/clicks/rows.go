@@ -15,7 +15,7 @@ type rows struct {
 	landing, referer, verdict, reason, currency, topic []string
 	time, offset                                       []int64
 	partition                                          []int32
-	day                                                []time.Time
+	day                                                []int32 // days since the epoch
 	metadata                                           []map[string]string
 	days                                               dayCache
 }
@@ -26,7 +26,7 @@ func newRows(n int) *rows {
 		*column = make([]string, 0, n)
 	}
 	r.time, r.offset = make([]int64, 0, n), make([]int64, 0, n)
-	r.day = make([]time.Time, 0, n)
+	r.day = make([]int32, 0, n)
 	r.metadata = make([]map[string]string, 0, n)
 	return r
 }
@@ -116,12 +116,12 @@ func (r *rows) block(p pipeline.Partition) pipeline.Block {
 // dayCache finds the day of a time in a zone; most clicks of a batch share a few.
 type dayCache struct {
 	zone     *time.Location
-	from, to int64
-	midnight time.Time
+	from, to int64 // ms, half-open
+	date     int32
 }
 
-// day is the date in the program's zone, as midnight UTC of that date.
-func (d *dayCache) day(ms int64, zone *time.Location) time.Time {
+// day is the date in the program's zone, in days since the epoch.
+func (d *dayCache) day(ms int64, zone *time.Location) int32 {
 	if zone != d.zone || ms < d.from || ms >= d.to {
 		y, m, day := time.UnixMilli(ms).In(zone).Date()
 		d.zone = zone
@@ -130,7 +130,7 @@ func (d *dayCache) day(ms int64, zone *time.Location) time.Time {
 			d.from = ms
 		}
 		d.to = time.Date(y, m, day+1, 0, 0, 0, 0, zone).UnixMilli()
-		d.midnight = time.Date(y, m, day, 0, 0, 0, 0, time.UTC)
+		d.date = int32(time.Date(y, m, day, 0, 0, 0, 0, time.UTC).Unix() / 86400)
 	}
-	return d.midnight
+	return d.date
 }
