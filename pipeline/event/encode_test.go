@@ -1,0 +1,106 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	ce "github.com/cloudevents/sdk-go/v2/event"
+	"pgregory.net/rapid"
+)
+
+func exampleCredit() *Credit {
+	return &Credit{
+		OrgID: "acme", ProgramID: "us-store", ConversionID: "cv/1", Sequence: 2, BeneficiaryID: "m-1", Role: RoleReferrer,
+		CustomerID: "c-1", Kind: KindSale, ConversionTime: 1793527200123, DecidedAt: 1793527205000, Locale: "en",
+		Currency: "USD", AmountMinor: 100, NetMinor: 90, Counts: true, CreditPPM: 400_000,
+		Shares: []int64{600_000, 400_000}, Index: 1, Rules: []string{"a", "b"},
+	}
+}
+
+func TestEncodeCredit_decodes_to_itself(t *testing.T) {
+	text := func(t *rapid.T, name string) string { return rapid.StringN(1, 8, -1).Draw(t, name) }
+	rapid.Check(t, func(t *rapid.T) {
+		shares := rapid.SliceOfN(rapid.Int64Range(0, 1_000_000), 1, 5).Draw(t, "shares")
+		want := Credit{
+			OrgID: text(t, "org"), ProgramID: text(t, "program"), ConversionID: text(t, "conversion"), Sequence: rapid.Int64Min(0).Draw(t, "sequence"),
+			BeneficiaryID: text(t, "beneficiary"), Role: RoleReferrer, CustomerID: text(t, "customer"), Kind: KindCustom, Name: rapid.String().Draw(t, "name"),
+			ConversionTime: rapid.Int64Range(earliest, latest).Draw(t, "time"), DecidedAt: rapid.Int64().Draw(t, "decided"), Locale: rapid.String().Draw(t, "locale"),
+			Currency: "EUR", AmountMinor: rapid.Int64().Draw(t, "amount"), NetMinor: rapid.Int64().Draw(t, "net"), Counts: rapid.Bool().Draw(t, "counts"),
+			CreditPPM: rapid.Int64().Draw(t, "ppm"), Shares: shares, Index: rapid.IntRange(0, len(shares)-1).Draw(t, "index"),
+			Rules: rapid.SliceOfNDistinct(rapid.StringN(1, 5, -1), 1, 3, rapid.ID[string]).Draw(t, "rules"),
+		}
+		key, value, err := EncodeCredit(&want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got Credit
+		if p := DecodeCredit(&Record{Time: kafkaTime, Key: key, Value: value}, &got); p != nil {
+			t.Fatalf("%q in %s", p, value)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %+v, want %+v", got, want)
+		}
+	})
+}
+
+func TestDecodeCredit_of_a_referee(t *testing.T) {
+	c := exampleCredit()
+	c.Role, c.Index, c.CreditPPM, c.Shares = RoleReferee, -1, 0, nil
+	key, value, err := EncodeCredit(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Credit
+	if p := DecodeCredit(&Record{Time: kafkaTime, Key: key, Value: value}, &got); p != nil || got.Index != -1 || got.Role != RoleReferee {
+		t.Errorf("%q, %+v", p, got)
+	}
+}
+
+func TestEncodeAttributed_bytes(t *testing.T) {
+	b, err := EncodeAttributed(&Envelope{ID: "e 1", Source: "shop/web", Time: 1793527200123, OrgID: "acme", ProgramID: "us-store"}, Attributed{
+		ConversionID: "cv<1>", CustomerID: "c-1", Kind: KindSale, Verdict: "attributed", Model: "linear", AmountMinor: 100, Currency: "USD",
+		Credits: []AttributedTo{{ReferrerID: "m-1", CreditPPM: 1_000_000, AmountMinor: 100}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"specversion":"1.0","id":"us-store/shop%2Fweb/e%201/attributed","source":"grapevine/acme/us-store",` +
+		`"type":"referral.conversion.attributed.v1","time":"2026-11-01T10:00:00.123Z","orgid":"acme","programid":"us-store",` +
+		`"datacontenttype":"application/json","data":{"conversion_id":"cv<1>","customer_id":"c-1","kind":"sale","verdict":"attributed",` +
+		`"reason":"","model":"linear","amount_minor":100,"currency":"USD","credits":[{"referrer_id":"m-1","credit_ppm":1000000,"amount_minor":100}]}}`
+	if string(b) != want {
+		t.Errorf("got  %s\nwant %s", b, want)
+	}
+	b, err = EncodeAttributed(&Envelope{ID: "e"}, Attributed{Verdict: "unattributed"})
+	if err != nil || !bytes.Contains(b, []byte(`"credits":[]`)) {
+		t.Errorf("%s, %v", b, err)
+	}
+}
+
+// What is published is a CloudEvent by the judgement of the project that
+// defines them.
+func TestEncodeEvent_is_a_CloudEvent(t *testing.T) {
+	credit, attributed := exampleCredit(), Attributed{ConversionID: "cv"}
+	_, value, err := EncodeCredit(credit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := EncodeAttributed(&Envelope{ID: "e", Source: "s", OrgID: "acme", ProgramID: "us-store"}, attributed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range [][]byte{value, other} {
+		var e ce.Event
+		if err := json.Unmarshal(b, &e); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Validate(); err != nil {
+			t.Error(err)
+		}
+		if e.Extensions()["orgid"] != "acme" || e.Extensions()["programid"] != "us-store" || e.DataContentType() != "application/json" {
+			t.Errorf("%s", b)
+		}
+	}
+}
