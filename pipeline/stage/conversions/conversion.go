@@ -3,6 +3,7 @@ package conversions
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline/attribution"
@@ -37,6 +38,9 @@ func (d *decider) conversion(i int, e *entry) decision {
 	d.linkVisitor(e, c.VisitorID) // whatever is stored links (§9 (15))
 	if made.Verdict == "" {
 		d.attribute(&made, e, v, rate)
+		if d.facts.TimedOut {
+			made.Early, made.Reason = true, strings.TrimPrefix(made.Reason+" "+decidedEarly, " ")
+		}
 	}
 	return made
 }

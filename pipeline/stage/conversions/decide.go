@@ -21,6 +21,10 @@ const (
 	waits   = "waiting" // an adjustment waits for it
 	linked  = "linked"
 
+	// decidedEarly marks what attribution_max_wait decided: it is appended to the
+	// reason, and counted beside the verdict.
+	decidedEarly = "attribution_max_wait"
+
 	redelivered    = "redelivered"
 	invalid        = "invalid"
 	unknownProgram = "unknown_program"

@@ -10,16 +10,19 @@ import (
 // configuration. They are journalled before the first claim is sent, so that
 // whoever takes the batch over decides the same. Maps go by name (see there).
 type facts struct {
-	Redelivered map[int]bool                   `cbor:"1,keyasint,omitempty"`  // by index
-	Customers   map[string]*customer           `cbor:"2,keyasint,omitempty"`  // org, customer
-	Standings   map[string]*standing           `cbor:"3,keyasint,omitempty"`  // org, program, customer
-	Conversions map[string]*conversion         `cbor:"4,keyasint,omitempty"`  // org, program, conversion_id
-	Waiting     map[string][]waiting           `cbor:"5,keyasint,omitempty"`  // org, program, conversion_id
-	Elsewhere   map[string]Stored              `cbor:"6,keyasint,omitempty"`  // org, program, conversion_id
-	Visitors    map[string][]attribution.Touch `cbor:"7,keyasint,omitempty"`  // org, program, visitor
-	Clicks      map[string][]attribution.Touch `cbor:"8,keyasint,omitempty"`  // org, program, click_id
-	Members     map[string]Member              `cbor:"9,keyasint,omitempty"`  // org, member, time
-	Coupons     map[string]string              `cbor:"10,keyasint,omitempty"` // org, code, time
+	Redelivered map[int]bool                   `cbor:"1,keyasint,omitempty"` // by index
+	Customers   map[string]*customer           `cbor:"2,keyasint,omitempty"` // org, customer
+	Standings   map[string]*standing           `cbor:"3,keyasint,omitempty"` // org, program, customer
+	Conversions map[string]*conversion         `cbor:"4,keyasint,omitempty"` // org, program, conversion_id
+	Waiting     map[string][]waiting           `cbor:"5,keyasint,omitempty"` // org, program, conversion_id
+	Elsewhere   map[string]Stored              `cbor:"6,keyasint,omitempty"` // org, program, conversion_id
+	Visitors    map[string][]attribution.Touch `cbor:"7,keyasint,omitempty"` // org, program, visitor
+	Clicks      map[string][]attribution.Touch `cbor:"8,keyasint,omitempty"` // org, program, click_id
+	Members     map[string]Member              `cbor:"9,keyasint,omitempty"` // org, member, time
+	// TimedOut: the barrier was left by attribution_max_wait, so that clicks and
+	// members may be missing.
+	TimedOut bool              `cbor:"11,keyasint,omitempty"`
+	Coupons  map[string]string `cbor:"10,keyasint,omitempty"` // org, code, time
 }
 
 // init makes the maps, so that they can be written to.

@@ -20,7 +20,7 @@ func (k *work) LookUp(ctx context.Context, progress pipeline.Progress) error {
 	if err := k.configure(ctx); err != nil {
 		return err
 	}
-	k.facts, k.linked = facts{}, nil
+	k.facts, k.linked = facts{TimedOut: progress.TimedOut}, nil
 	k.facts.init()
 	if err := k.findTaken(ctx); err != nil {
 		return err
@@ -155,7 +155,6 @@ func (k *work) findElsewhere(ctx context.Context) error {
 	var queries []ConversionQuery
 	var names []string
 	asked := make(map[string]bool)
-	here := make(map[string]bool) // conversions earlier in the batch
 	for _, e := range k.live {
 		if e.Type == event.TypeIdentityLink {
 			continue
@@ -165,11 +164,10 @@ func (k *work) findElsewhere(ctx context.Context) error {
 		if e.Type == event.TypeConversion {
 			id = e.Conversion.ConversionID
 			if k.payable(e) {
-				here[n] = true
 				continue
 			}
 		}
-		if k.facts.Conversions[n] != nil || here[n] || asked[n] {
+		if k.facts.Conversions[n] != nil || asked[n] {
 			continue
 		}
 		asked[n] = true

@@ -19,6 +19,9 @@ func (k *work) Outcome() (pipeline.Outcome, error) {
 		d := &k.record.Decisions[i]
 		e := &k.events[d.Index]
 		counts[pipeline.Count{Type: e.Type, Verdict: d.Verdict}]++
+		if d.Early {
+			counts[pipeline.Count{Type: e.Type, Verdict: decidedEarly}]++
+		}
 		if d.Verdict == redelivered {
 			continue
 		}

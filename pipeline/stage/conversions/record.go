@@ -37,6 +37,7 @@ type decision struct {
 	Seen     []attribution.Candidate `cbor:"11,keyasint,omitempty"`
 	Applied  []adjustmentRow         `cbor:"12,keyasint,omitempty"` // by an adjustment; by a conversion, those that waited for it
 	HandOver []handOver              `cbor:"13,keyasint,omitempty"` // what rewards are told
+	Early    bool                    `cbor:"15,keyasint,omitempty"` // by attribution_max_wait
 	Margin   *float64                `cbor:"14,keyasint,omitempty"` // of the program version
 }
 

@@ -76,6 +76,11 @@ func (r *conversionRows) block() pipeline.Block {
 	)
 }
 
+// maxDescribed bounds the candidates that each row of attributions repeats; the
+// row in conversions has all of them. Else a visitor with very many touches of
+// very many referrers would make a block of their product.
+const maxDescribed = 100
+
 // attributionRows are credits, as decided.
 type attributionRows struct {
 	origin
@@ -91,7 +96,7 @@ func (r *attributionRows) add(d *decision, c *event.Conversion, at place) {
 	if len(d.Credits) == 0 {
 		return
 	}
-	considered, skipped := described(d.Seen)
+	considered, skipped := described(d.Seen[:min(len(d.Seen), maxDescribed)])
 	for i := range d.Credits {
 		row := &d.Credits[i]
 		r.addEnvelope(&c.Envelope, at)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/grapevinehq/grapevine/config"
 	"github.com/grapevinehq/grapevine/internal/golden"
@@ -368,3 +369,5 @@ func (w *world) Conversions(_ context.Context, queries []ConversionQuery) ([]Sto
 	}
 	return found, nil
 }
+
+func instant(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano) }
