@@ -31,7 +31,7 @@ func (c *compiler) program(spec *ProgramSpec, org string, s *scope, path string)
 			c.unknown(spec.Template, slices.Collect(maps.Keys(s.templates)), "template", spec.Where("template"), path)
 		}
 	}
-	places := make([]strict.Pos, len(spec.Versions))
+	var versions []placedVersion
 	for i := range spec.Versions {
 		node := spec.Versions[i].Node()
 		if node == nil {
@@ -40,34 +40,40 @@ func (c *compiler) program(spec *ProgramSpec, org string, s *scope, path string)
 		version := &VersionSpec{}
 		at := path + ".versions[" + strconv.Itoa(i) + "]"
 		c.versions.Decode(strict.Merge(template, node), at, version)
-		places[i] = version.Where("valid_from")
-		out.Versions = append(out.Versions, c.version(version, s, at))
+		compiled := c.version(version, s, at)
+		if !version.ValidFrom.IsZero() { // else reported already
+			versions = append(versions, placedVersion{compiled, version.Where("valid_from")})
+		}
 	}
-	c.sortVersions(out, spec, path)
+	out.Versions = c.inOrder(versions, path)
 	out.Goals = c.goals(spec, path)
 	return out
 }
 
-// sortVersions orders the versions by time and reports those that overlap: two
+type placedVersion struct {
+	*program.Version
+	at strict.Pos
+}
+
+// inOrder sorts the versions by time and reports those that overlap: two
 // versions must never both decide one event.
-func (c *compiler) sortVersions(out *program.Program, spec *ProgramSpec, path string) {
-	slices.SortStableFunc(out.Versions, func(a, b *program.Version) int { return cmp.Compare(a.ValidFrom, b.ValidFrom) })
-	for i := 1; i < len(out.Versions); i++ {
-		before, v := out.Versions[i-1], out.Versions[i]
-		at := spec.Where("versions")
-		for j := range spec.Versions {
-			var from Time
-			if text := spec.Versions[j].Node().Get("valid_from"); text != nil && from.UnmarshalText([]byte(text.Text)) == nil && from.UnixMilli() == v.ValidFrom {
-				at = text.Pos // of the later one
-			}
+func (c *compiler) inOrder(versions []placedVersion, path string) []*program.Version {
+	slices.SortStableFunc(versions, func(a, b placedVersion) int { return cmp.Compare(a.ValidFrom, b.ValidFrom) })
+	out := make([]*program.Version, len(versions))
+	for i, v := range versions {
+		out[i] = v.Version
+		if i == 0 {
+			continue
 		}
+		before := versions[i-1]
 		switch {
 		case before.ValidFrom == v.ValidFrom:
-			c.problems.Add(at, path, "two versions begin at %s", v.ValidFromRaw)
+			c.problems.Add(v.at, path, "two versions begin at %s; the other is at %s", v.ValidFromRaw, before.at)
 		case before.ValidTo > v.ValidFrom:
-			c.problems.Add(at, path, "the version from %s overlaps the one from %s, which ends later", v.ValidFromRaw, before.ValidFromRaw)
+			c.problems.Add(v.at, path, "the version from %s overlaps the one from %s, which ends later", v.ValidFromRaw, before.ValidFromRaw)
 		}
 	}
+	return out
 }
 
 func (c *compiler) goals(spec *ProgramSpec, path string) (out []program.Goal) {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/grapevinehq/grapevine/pipeline/program"
 )
@@ -99,7 +98,7 @@ func (c *compiler) foreignRewardKeys(spec *RewardSpec, of program.RuleType, path
 }
 
 func (c *compiler) brackets(spec *RewardSpec, path string) []program.Bracket {
-	out := make([]program.Bracket, 0, len(spec.Brackets))
+	var out []program.Bracket
 	for i := range spec.Brackets {
 		b := &spec.Brackets[i]
 		if i > 0 && b.FromMinor <= spec.Brackets[i-1].FromMinor {
@@ -107,7 +106,7 @@ func (c *compiler) brackets(spec *RewardSpec, path string) []program.Bracket {
 		}
 		out = append(out, program.Bracket{FromMinor: b.FromMinor, BasisPoints: b.BasisPoints})
 	}
-	return slices.Clip(out)
+	return out
 }
 
 func listed(keys []string) string {

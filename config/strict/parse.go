@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 )
 
 // maxDepth of nested values; program files need ten.
@@ -19,181 +17,179 @@ const maxDepth = 64
 // content; each fault goes to problems under the name of the file.
 func Parse(file string, text []byte, problems *Problems) *Node {
 	start := Pos{File: file, Line: 1, Column: 1}
-	if !utf8.Valid(text) {
-		problems.Add(start, "", "is not UTF-8")
+	if at := notUTF8(text); at >= 0 {
+		problems.Add(Pos{file, 1 + bytes.Count(text[:at], []byte("\n")), at - bytes.LastIndexByte(text[:at], '\n')}, "", "is not UTF-8")
 		return nil
 	}
-	// A mark of byte order is legal at the start and means nothing.
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	tree, err := parse(text)
+	document, err := parse(text)
 	if err != nil {
 		at, message := syntax(err, start)
 		problems.Add(at, "", "%s", message)
 		return nil
 	}
-	r := reader{file: file, problems: problems, anchors: map[string]*Node{}}
-	var root *Node
-	for _, doc := range tree.Docs {
-		if doc.Body == nil || doc.Body.Type() == ast.CommentGroupType {
-			continue
-		}
-		if root != nil {
-			problems.Add(r.pos(doc.Body), "", "is a second document; a file holds one")
-			break
-		}
-		root = r.node(doc.Body, 0)
-	}
-	if root == nil {
+	if document == nil || len(document.Content) == 0 || document.Content[0].ShortTag() == "!!null" {
 		problems.Add(start, "", "is empty")
+		return nil
 	}
-	return root
+	r := reader{file: file, problems: problems, named: map[*yaml.Node]*Node{}}
+	return r.node(document.Content[0], 0)
 }
 
-// parse shields the caller from a parser that gives up by panicking.
-func parse(text []byte) (tree *ast.File, err error) {
+// notUTF8 is the offset of the first byte that is not, or -1.
+func notUTF8(text []byte) int {
+	if utf8.Valid(text) {
+		return -1
+	}
+	for i := 0; ; {
+		r, size := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+}
+
+var errSecondDocument = errors.New("holds a second document; a file holds one")
+
+// parse shields the caller from a parser that gives up by panicking. A text
+// without a document gives nil.
+func parse(text []byte) (document *yaml.Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("is not YAML that can be read: %v", r)
 		}
 	}()
-	return parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
+	loader, err := yaml.NewLoader(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("prepare to read YAML: %w", err)
+	}
+	var first, second yaml.Node
+	if err := loader.Load(&first); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	switch err := loader.Load(&second); {
+	case errors.Is(err, io.EOF):
+		return &first, nil
+	case err != nil:
+		return nil, err
+	default:
+		return nil, errSecondDocument
+	}
 }
 
 func syntax(err error, start Pos) (Pos, string) {
-	var at yaml.Error
-	if errors.As(err, &at) {
-		if t := at.GetToken(); t != nil && t.Position != nil {
-			return Pos{start.File, t.Position.Line, t.Position.Column}, "is not YAML: " + at.GetMessage()
-		}
-		return start, "is not YAML: " + at.GetMessage()
+	if errors.Is(err, errSecondDocument) {
+		return start, err.Error()
 	}
-	return start, err.Error()
+	var at *yaml.LoadError
+	if errors.As(err, &at) {
+		return Pos{start.File, max(at.Mark.Line, 1), at.Mark.Column + 1}, "is not YAML: " + at.Message
+	}
+	return start, "is not YAML: " + err.Error()
 }
 
 // reader turns the parser's tree into nodes.
 type reader struct {
 	file     string
 	problems *Problems
-	anchors  map[string]*Node
+	// named are the values of anchors, converted once however often an alias
+	// repeats them; nil while one is being converted.
+	named map[*yaml.Node]*Node
 }
 
-func (r *reader) pos(n ast.Node) Pos { return r.tokenPos(n.GetToken()) }
+func (r *reader) pos(n *yaml.Node) Pos { return Pos{r.file, n.Line, n.Column} }
 
-func (r *reader) tokenPos(t *token.Token) Pos {
-	if t == nil || t.Position == nil {
-		return Pos{File: r.file, Line: 1, Column: 1}
-	}
-	return Pos{r.file, t.Position.Line, t.Position.Column}
-}
-
-func (r *reader) node(n ast.Node, depth int) *Node {
-	if n == nil {
-		return &Node{Pos: Pos{File: r.file, Line: 1, Column: 1}}
-	}
+func (r *reader) node(n *yaml.Node, depth int) *Node {
 	if depth > maxDepth {
 		r.problems.Add(r.pos(n), "", "is nested more than %d deep", maxDepth)
 		return &Node{Pos: r.pos(n)}
 	}
-	switch v := n.(type) {
-	case *ast.MappingNode:
-		return r.mapping(v, v.Values, depth)
-	case *ast.MappingValueNode:
-		return r.mapping(v, []*ast.MappingValueNode{v}, depth)
-	case *ast.SequenceNode:
-		list := &Node{Pos: r.pos(v), Kind: List, Items: make([]*Node, 0, len(v.Values))}
-		for _, item := range v.Values {
+	if n.Kind == yaml.AliasNode {
+		named, known := r.named[n.Alias]
+		if !known || named == nil {
+			r.problems.Add(r.pos(n), "", "the anchor &%s contains itself", n.Value)
+			return &Node{Pos: r.pos(n)}
+		}
+		return named
+	}
+	if n.Anchor != "" {
+		r.named[n] = nil
+	}
+	out := r.value(n, depth)
+	if n.Anchor != "" {
+		r.named[n] = out
+	}
+	return out
+}
+
+func (r *reader) value(n *yaml.Node, depth int) *Node {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return r.mapping(n, depth)
+	case yaml.SequenceNode:
+		list := &Node{Pos: r.pos(n), Kind: List, Items: make([]*Node, 0, len(n.Content))}
+		for _, item := range n.Content {
 			one := r.node(item, depth+1)
 			if one.list != nil { // an alias may stand in several lists
-				c := *one
-				one = &c
+				again := *one
+				one = &again
 			}
 			one.list = list
 			list.Items = append(list.Items, one)
 		}
 		return list
-	case *ast.AnchorNode:
-		named := r.node(v.Value, depth+1)
-		r.anchors[v.Name.GetToken().Value] = named
-		return named
-	case *ast.AliasNode:
-		name := v.Value.GetToken().Value
-		if named := r.anchors[name]; named != nil {
-			return named
-		}
-		r.problems.Add(r.pos(v), "", "there is no anchor &%s before this", name)
-		return &Node{Pos: r.pos(v)}
-	case *ast.TagNode:
-		r.problems.Add(r.pos(v), "", "the tag %s is not supported", v.Start.Value)
-		return r.node(v.Value, depth+1)
 	default:
 		return r.scalar(n)
 	}
 }
 
-func (r *reader) scalar(n ast.Node) *Node {
-	out := &Node{Pos: r.pos(n), Text: n.GetToken().Value}
-	switch v := n.(type) {
-	case *ast.NullNode:
+func (r *reader) scalar(n *yaml.Node) *Node {
+	out := &Node{Pos: r.pos(n), Text: n.Value}
+	switch tag := n.ShortTag(); {
+	case n.Style&yaml.TaggedStyle != 0:
+		r.problems.Add(out.Pos, "", "the tag %s is not supported", tag)
+	case tag == "!!null":
 		out.Kind = Null
-	case *ast.BoolNode:
+	case tag == "!!bool":
 		out.Kind = Bool
-	case *ast.IntegerNode:
+	case tag == "!!int":
 		out.Kind = Int
-	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+	case tag == "!!float":
 		out.Kind = Float
-	case *ast.StringNode:
-		out.Kind, out.Text = String, v.Value
-	case *ast.LiteralNode:
-		out.Kind, out.Text = String, v.Value.Value
-	default:
-		r.problems.Add(out.Pos, "", "%s cannot stand here", n.Type().YAMLName())
+	default: // also timestamps, which are texts here
+		out.Kind = String
 	}
 	return out
 }
 
-func (r *reader) mapping(n ast.Node, values []*ast.MappingValueNode, depth int) *Node {
-	out := &Node{Pos: r.pos(n), Kind: Map, Pairs: make([]Pair, 0, len(values))}
-	if len(values) > 0 && !values[0].IsFlowStyle {
-		out.Pos = r.pos(values[0].Key) // not of the colon
-	}
+func (r *reader) mapping(n *yaml.Node, depth int) *Node {
+	out := &Node{Pos: r.pos(n), Kind: Map, Pairs: make([]Pair, 0, len(n.Content)/2)}
 	var merged []*Node
-	seen := make(map[string]Pos, len(values))
-	for _, mv := range values {
-		key, at, ok := r.key(mv.Key)
-		if !ok {
+	seen := make(map[string]Pos, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, at := n.Content[i], r.pos(n.Content[i])
+		value := r.node(n.Content[i+1], depth+1)
+		if key.Kind != yaml.ScalarNode {
+			r.problems.Add(at, "", "a key must be a plain text")
 			continue
 		}
-		value := r.node(mv.Value, depth+1)
-		if mv.Key.IsMergeKey() {
+		if key.ShortTag() == "!!merge" {
 			merged = append(merged, value)
 			continue
 		}
-		if first, twice := seen[key]; twice {
-			r.problems.Add(at, "", "the key %q stands here again; it was given in line %d", key, first.Line)
+		if first, twice := seen[key.Value]; twice {
+			r.problems.Add(at, "", "the key %q stands here again; it was given in line %d", key.Value, first.Line)
 			continue
 		}
-		seen[key] = at
-		out.Pairs = append(out.Pairs, Pair{key, at, value})
+		seen[key.Value] = at
+		out.Pairs = append(out.Pairs, Pair{key.Value, at, value})
 	}
 	for _, m := range merged {
 		r.mergeKey(out, m)
 	}
 	return out
-}
-
-func (r *reader) key(k ast.MapKeyNode) (string, Pos, bool) {
-	at := r.pos(k)
-	switch v := k.(type) {
-	case *ast.StringNode:
-		return v.Value, at, true
-	case *ast.MergeKeyNode:
-		return "<<", at, true
-	case *ast.MappingKeyNode:
-		r.problems.Add(at, "", "a key must be a plain text")
-		return "", at, false
-	default:
-		return k.GetToken().Value, at, true
-	}
 }
 
 // mergeKey carries out `<<: *anchor`: keys of the map itself win.

@@ -2,11 +2,17 @@ package strict
 
 import "slices"
 
+// maxWord is the longest word that is worth a guess.
+const maxWord = 64
+
 // Nearest finds the word that somebody most likely meant; empty when none is
 // near enough.
 func Nearest(written string, words []string) string {
 	best, least := "", max(1, len(written)/3)+1
 	words = slices.Sorted(slices.Values(words))
+	if len(written) > maxWord {
+		return ""
+	}
 	for _, w := range words {
 		if d := distance(written, w); d < least {
 			best, least = w, d
@@ -15,23 +21,29 @@ func Nearest(written string, words []string) string {
 	return best
 }
 
-// distance is that of Levenshtein, by bytes: keys are ASCII.
+// distance counts the letters to insert, delete, replace or swap with their
+// neighbour, by bytes: keys are ASCII.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	table := make([][]int, len(a)+1)
+	for i := range table {
+		table[i] = make([]int, len(b)+1)
+		table[i][0] = i
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
+	for j := range table[0] {
+		table[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			least := min(table[i-1][j]+1, table[i][j-1]+1, table[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				least = min(least, table[i-2][j-2]+1)
+			}
+			table[i][j] = least
 		}
 	}
-	return row[len(b)]
+	return table[len(a)][len(b)]
 }
