@@ -187,3 +187,16 @@ func TestInstallation_tells_new_whole_and_lost_apart(t *testing.T) {
 		t.Errorf("an empty Redis: %q, %v; want none", id, err)
 	}
 }
+
+func TestLost_takeover_is_noticed(t *testing.T) {
+	store, client := alone(t)
+	p := somePartition()
+	first, _ := takeOver(t, store, p, 1)
+	fill(t, first, p, 1, 1)
+	old := snapshot(t, client)
+	successor, _ := takeOver(t, store, p, 2)
+	restore(t, client, "", old)
+	_, err := successor.Begin(t.Context(), batch(p, 2), nil)
+	wantError(t, "begin after the takeover was lost", err, pipeline.ErrStateLost)
+	fill(t, first, p, 2, 2) // as far as Redis knows, nobody came after
+}
