@@ -9,6 +9,10 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/reward"
 )
 
+var accelerator = []program.Bracket{
+	{FromMinor: 0, BasisPoints: 800}, {FromMinor: 1_000_000, BasisPoints: 1200}, {FromMinor: 5_000_000, BasisPoints: 1500},
+}
+
 func bracketRule(period program.Period, brackets ...program.Bracket) *program.Rule {
 	rule := perConversion(program.Reward{ID: "share", Type: "cash", Brackets: brackets})
 	rule.Period = period

@@ -103,7 +103,7 @@ func TestPerConversion_event_tells_everything(t *testing.T) {
 		OrgID: "o", ProgramID: "p", Type: reward.Earned, RewardID: reward.ConversionID("o", "p", "r", "get", "c1", "ann"), Sequence: 1,
 		RuleID: "r", Reward: "get", RuleVersion: "2026-01-01T00:00:00Z", Period: "2026-11", BeneficiaryID: "ann", BeneficiaryRole: event.RoleReferrer,
 		RewardType: "cash", Amount: 1000, Remaining: 1000, Currency: "USD", ConversionID: "c1", ConversionTime: date(2026, 11, 23),
-		Status: reward.StatusPending, AvailableAt: date(2026, 11, 25), Time: date(2026, 11, 24),
+		Status: reward.StatusPending, AvailableAt: date(2026, 11, 25), Time: date(2026, 11, 24), Day: 20_780,
 	}
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -185,6 +185,16 @@ func TestPerConversion_rule_that_is_gone_leaves_the_reward_until_the_conversion_
 			b.check()
 		})
 	}
+}
+
+func TestPerConversion_flat_stays_also_when_its_version_is_edited(t *testing.T) {
+	b := newBook(t, oneRule(perConversion(program.Reward{AmountMinor: 1000})))
+	c := sale("c", 10_000, "r")
+	b.take(c)
+	b.catalog = oneRule(perConversion(program.Reward{AmountMinor: 700}))
+	c = next(c, 5_000, true)
+	expect(t, b.take(c))
+	expect(t, b.take(next(c, 0, false)), moved{reward.Reversed, 1000, 0})
 }
 
 func TestTake_drops_what_was_taken_before(t *testing.T) {

@@ -72,6 +72,9 @@ type Event struct {
 	// Time is when the cause was decided (ms): the credit's DecidedAt, so that
 	// it is part of the input and never falls for a beneficiary.
 	Time int64 `cbor:"27,keyasint"`
+	// Day is that of the conversion in the program's zone, in days since the
+	// epoch: the same in all events of the reward.
+	Day int32 `cbor:"28,keyasint"`
 }
 
 // ID is the event's id: `<reward_id>/<type>/<sequence>` (contract §2).

@@ -4,157 +4,103 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/grapevinehq/grapevine/config"
+	"github.com/grapevinehq/grapevine/internal/golden"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
 )
 
-// The worked case in testdata/golden has four programs that use every kind of
-// rule: the credits of its conversions and adjustments as attribution hands
-// them over, and the net of every reward after all of them, as another
-// implementation of the contract computed it.
-
-// goldenReward is one net value: of a reward id (per_conversion), of a tier and
-// period over all occurrences, or of a bracket's period.
-type goldenReward struct {
-	Org         string `json:"org"`
-	Program     string `json:"program"`
-	Rule        string `json:"rule"`
-	Reward      string `json:"reward"`
-	Beneficiary string `json:"beneficiary"`
-	Role        string `json:"role"`
-	Unit        string `json:"unit"`
-	Net         int64  `json:"net"`
-	Kind        string `json:"kind"`
-	RewardID    string `json:"reward_id"`
-	Tier        string `json:"tier"`
-	Period      string `json:"period"`
-}
-
-func (g goldenReward) key() string {
-	return strings.Join([]string{
-		g.Org, g.Program, g.Rule, g.Reward, g.Beneficiary, g.Role, g.Unit, g.RewardID, g.Tier, g.Period,
-	}, " | ")
-}
+// The worked case has four programs that use every kind of rule.
+// testdata/golden/credits.jsonl holds the credits that attribution makes of its
+// conversions and adjustments.
 
 func TestGolden_net_rewards_are_those_of_the_worked_case(t *testing.T) {
+	books, err := golden.Books()
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := map[string]int64{}
-	for _, g := range readLines[goldenReward](t, "testdata/golden/rewards.jsonl") {
-		want[g.key()] = g.Net
+	for _, row := range books["rewards"] {
+		net, err := row["net"].(json.Number).Int64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[wantedKey(row)] = net
 	}
 	book := newBook(t, goldenCatalog(t))
-	for _, c := range readLines[event.Credit](t, "testdata/golden/credits.jsonl") {
+	for _, c := range goldenCredits(t) {
 		book.take(c)
 	}
-	got := map[string]int64{}
-	for _, e := range book.events {
-		got[goldenKey(&e)] += signed(&e)
-	}
+	book.check()
+	got := book.nets(goldenKey)
 	for key, net := range want {
 		if got[key] != net {
 			t.Errorf("%s: net %d, want %d", key, got[key], net)
 		}
 	}
 	for key, net := range got {
-		if _, ok := want[key]; !ok && net != 0 {
+		if _, ok := want[key]; !ok {
 			t.Errorf("%s: net %d, want nothing", key, net)
 		}
 	}
 }
 
-func goldenKey(e *reward.Event) string {
-	g := goldenReward{
-		Org: e.OrgID, Program: e.ProgramID, Rule: e.RuleID, Reward: e.Reward, Beneficiary: e.BeneficiaryID,
-		Role: string(e.BeneficiaryRole), Unit: e.Currency + e.Unit, RewardID: e.RewardID, Tier: e.TierID, Period: e.Period,
+// The case tells the net of a reward by id, of tiers by tier and period over all
+// occurrences, of brackets by period.
+
+func wantedKey(row golden.Row) string {
+	var parts []string
+	for _, column := range []string{"org", "program", "rule", "reward", "beneficiary", "role", "unit", "reward_id", "tier", "period"} {
+		parts = append(parts, row[column].(string))
 	}
-	if e.TierID != "" || e.RuleID == "accelerator" {
-		g.RewardID = ""
-	}
-	return g.key()
+	return strings.Join(parts, " | ")
 }
 
-func readLines[T any](t *testing.T, path string) []T {
+func goldenKey(e *reward.Event) string {
+	id := e.RewardID
+	if e.TierID != "" || e.RuleID == "accelerator" {
+		id = ""
+	}
+	return strings.Join([]string{
+		e.OrgID, e.ProgramID, e.RuleID, e.Reward, e.BeneficiaryID, string(e.BeneficiaryRole), e.Currency + e.Unit, id, e.TierID, e.Period,
+	}, " | ")
+}
+
+func goldenCatalog(t *testing.T) *program.Catalog {
 	t.Helper()
-	file, err := os.Open(path)
+	path := filepath.Join(t.TempDir(), "programs.yaml")
+	if err := os.WriteFile(path, golden.Programs(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := config.LoadPrograms(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	var all []T
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		var v T
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		all = append(all, v)
-	}
-	if err := lines.Err(); err != nil || len(all) == 0 {
-		t.Fatalf("%s has %d lines: %v", path, len(all), err)
-	}
-	return all
+	return catalog
 }
 
-// goldenCatalog has the rules of testdata/golden: filters were applied when the
-// credits were made, so they are not repeated here.
-func goldenCatalog(t *testing.T) *program.Catalog {
-	milestones := &program.Rule{
-		ID: "milestones", Type: program.Tiers, Metric: program.Conversions, Period: program.Lifetime,
-		Name:    map[string]string{"en": "Milestone {{tier}}", "de": "Meilenstein {{tier}}"},
-		Message: map[string]string{"en": "You referred {{metric}} friends.", "de": "Du hast {{metric}} Freunde geworben."},
-		Tiers: []program.Tier{
-			{ID: "bronze", Threshold: 3, Rewards: []program.Reward{{ID: "pts", Type: "points", Quantity: 500, Unit: "points"}}},
-			{ID: "silver", Threshold: 5, Rewards: []program.Reward{{ID: "card", Type: "gift_card", AmountMinor: 2500}}},
-			{ID: "gold", Threshold: 10, RepeatEvery: 5, Rewards: []program.Reward{
-				{ID: "cash", Type: "cash", AmountMinor: 10000},
-				{ID: "perk", Type: "custom", Quantity: 1, Unit: "backstage-pass"},
-			}},
-		},
+func goldenCredits(t *testing.T) []event.Credit {
+	t.Helper()
+	file, err := os.Open("testdata/golden/credits.jsonl")
+	if err != nil {
+		t.Fatal(err)
 	}
-	giveAndGet := func(get, give int64) *program.Rule {
-		return &program.Rule{
-			ID: "give-and-get", Type: program.PerConversion, Period: program.Lifetime, FirstOnly: true, Hold: 336 * time.Hour,
-			Rewards: []program.Reward{
-				{ID: "get", To: program.ToReferrer, Type: "credit", AmountMinor: get},
-				{ID: "give", To: program.ToReferee, Type: "discount", AmountMinor: give},
-			},
+	defer file.Close() //nolint:errcheck // read only
+	var credits []event.Credit
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var c event.Credit
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			t.Fatal(err)
 		}
+		credits = append(credits, c)
 	}
-	year := date(2025, 1, 1)
-	return catalog(
-		programOf("acme", "us-store",
-			version(year, "USD", zone(t, "America/New_York"), milestones, giveAndGet(1000, 500)),
-			version(date(2025, 4, 15), "USD", zone(t, "America/New_York"), milestones, giveAndGet(1500, 1000))),
-		programOf("acme", "eu-store", version(year, "EUR", zone(t, "Europe/Berlin"), milestones, &program.Rule{
-			ID: "commission", Type: program.PerConversion, Period: program.Lifetime, Hold: 720 * time.Hour,
-			Rewards: []program.Reward{{
-				ID: "share", To: program.ToReferrer, Type: "cash", HasBasisPoints: true, BasisPoints: 500, HasMax: true, MaxAmountMinor: 5000,
-			}},
-		})),
-		programOf("acme", "partners", version(year, "EUR", time.UTC,
-			&program.Rule{
-				ID: "accelerator", Type: program.PerConversion, Period: program.Quarter, Hold: 720 * time.Hour,
-				Rewards: []program.Reward{{ID: "share", To: program.ToReferrer, Type: "cash", Brackets: accelerator}},
-			},
-			&program.Rule{
-				ID: "pipeline", Type: program.Tiers, Metric: program.Points, Period: program.Month,
-				PointsOf: map[event.Kind]int64{event.KindLead: 1, event.KindSignup: 5, event.KindSale: 20},
-				Tiers: []program.Tier{
-					{ID: "m100", Threshold: 100, Rewards: []program.Reward{{ID: "bonus", Type: "cash", AmountMinor: 20000}}},
-					{ID: "m500", Threshold: 500, Rewards: []program.Reward{{ID: "bonus", Type: "cash", AmountMinor: 150000}}},
-				},
-			})),
-		programOf("globex", "employees", version(year, "USD", time.UTC, &program.Rule{
-			ID: "hires", Type: program.Tiers, Metric: program.Conversions, Period: program.Year,
-			Tiers: []program.Tier{{ID: "first", Threshold: 1, RepeatEvery: 1, Rewards: []program.Reward{{ID: "bonus", Type: "cash", AmountMinor: 200000}}}},
-		})),
-	)
-}
-
-var accelerator = []program.Bracket{
-	{FromMinor: 0, BasisPoints: 800}, {FromMinor: 1000000, BasisPoints: 1200}, {FromMinor: 5000000, BasisPoints: 1500},
+	if len(credits) == 0 {
+		t.Fatal("the worked case has no credits")
+	}
+	return credits
 }

@@ -55,6 +55,7 @@ type Reward struct {
 	Period      string `cbor:"10,keyasint"`
 	AvailableAt int64  `cbor:"11,keyasint"`
 	Budget      string `cbor:"12,keyasint,omitempty"`
+	Day         int32  `cbor:"15,keyasint"` // of its conversion, in the zone of then
 
 	// A reward with brackets stands in its period's chain while it is worth
 	// something: from the newest, each names the conversion of the one before.

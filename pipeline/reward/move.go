@@ -24,6 +24,7 @@ func (t *taking) newReward(rule *program.Rule, r *program.Reward, period string)
 	state := Reward{
 		Rule: rule.ID, ID: r.ID, Version: t.version.ValidFromRaw, Type: r.Type, Period: period,
 		AvailableAt: t.credit.ConversionTime + rule.Hold.Milliseconds(), Budget: rule.Budget,
+		Day: Day(t.credit.ConversionTime, t.version.Zone),
 	}
 	if r.Quantity > 0 {
 		state.Unit = r.Unit
@@ -46,7 +47,7 @@ func (t *taking) move(r *Reward, to int64, rule *program.Rule, why cause, reason
 		Period: r.Period, BeneficiaryID: t.credit.BeneficiaryID, BeneficiaryRole: t.credit.Role,
 		RewardType: r.Type, Remaining: to, Currency: r.Currency, Unit: r.Unit,
 		ConversionID: why.conversion, ConversionTime: why.conversionTime,
-		AvailableAt: r.AvailableAt, BudgetID: r.Budget, Time: t.credit.DecidedAt,
+		AvailableAt: r.AvailableAt, BudgetID: r.Budget, Time: t.credit.DecidedAt, Day: r.Day,
 	}
 	switch {
 	case to < r.Net:

@@ -47,6 +47,13 @@ func PeriodStart(kind program.Period, ms int64, zone *time.Location) (start int6
 	return dayStart(year, month, day, zone).UnixMilli(), true
 }
 
+// Day is the day of a time (milliseconds since the epoch) in a zone, in days
+// since the epoch.
+func Day(ms int64, zone *time.Location) int32 {
+	year, month, day := time.UnixMilli(ms).In(zone).Date()
+	return int32(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() / 86_400) //nolint:gosec // events lie in years of four digits
+}
+
 func quarter(m time.Month) int { return (int(m) - 1) / 3 }
 
 // dayStart is the first instant of a day: midnight, or what a change of the

@@ -88,3 +88,12 @@ func instant(t *testing.T, text string) int64 {
 	}
 	return at.UnixMilli()
 }
+
+func TestDay_is_that_of_the_zone(t *testing.T) {
+	at := instant(t, "2026-11-23T03:00:00Z")
+	for name, want := range map[string]int32{"UTC": 20_780, "America/New_York": 20_779, "Asia/Kolkata": 20_780} {
+		if got := reward.Day(at, zone(t, name)); got != want {
+			t.Errorf("in %s: %d, want %d", name, got, want)
+		}
+	}
+}

@@ -210,3 +210,18 @@ func TestTiers_one_credit_earns_a_bounded_number_of_steps(t *testing.T) {
 	}
 	b.check()
 }
+
+func TestTiers_repeated_steps_count_apart_by_period(t *testing.T) {
+	rule := tiersRule(program.Conversions, program.Tier{ID: "t", Threshold: 1, RepeatEvery: 1, Rewards: cash("x", 5)})
+	rule.Period = program.Month
+	b := newBook(t, oneRule(rule))
+	for i, at := range []int64{date(2026, 10, 1), date(2026, 10, 2), date(2026, 11, 1), date(2026, 11, 2)} {
+		c := sale(fmt.Sprint("c", i), 0, "m")
+		c.ConversionTime = at
+		want := "earned t x#1 5; "
+		if i%2 == 1 {
+			want = "earned t+1 x#1 5; "
+		}
+		expectTiers(t, b.take(c), want)
+	}
+}

@@ -94,6 +94,7 @@ func (b *work) rewardRows() pipeline.Block {
 	var at origin
 	var texts [16][]string
 	var numbers [8][]int64
+	var days []int32
 	for i := range b.standing.Rewards {
 		r := &b.standing.Rewards[i]
 		e := &r.Event
@@ -104,8 +105,10 @@ func (b *work) rewardRows() pipeline.Block {
 		} {
 			texts[j] = append(texts[j], s)
 		}
+		days = append(days, e.Day)
 		money, remaining, quantity, left := e.Amount, e.Remaining, int64(0), int64(0)
 		if e.Currency == "" {
+			days = append(days, e.Day)
 			money, remaining, quantity, left = 0, 0, e.Amount, e.Remaining
 		}
 		for j, n := range []int64{e.Sequence, e.Occurrence, money, quantity, remaining, left, e.ConversionTime, e.AvailableAt} {
@@ -124,6 +127,7 @@ func (b *work) rewardRows() pipeline.Block {
 	} {
 		columns = append(columns, pipeline.Column{Name: name, Data: numbers[j]})
 	}
+	columns = append(columns, pipeline.Column{Name: "day", Data: days})
 	return pipeline.Block{Table: TableRewards, Rows: len(b.standing.Rewards), Columns: columns}
 }
 
