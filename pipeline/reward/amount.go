@@ -21,6 +21,9 @@ func part(c *event.Credit, total int64) int64 {
 	if c.Role != event.RoleReferrer {
 		return total
 	}
+	if c.Index < 0 || c.Index >= len(c.Shares) {
+		return 0 // no such share: nothing is theirs
+	}
 	return money.Split(total, c.Shares)[c.Index]
 }
 
