@@ -1,0 +1,44 @@
+package analytics
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+)
+
+// Has tells whether any of the tables holds rows of the bounds: rows of their
+// offsets, or for a batch of timers, which has none, of its number.
+func (b *Books) Has(ctx context.Context, bounds pipeline.Bounds, tables []string) (bool, error) {
+	p := bounds.Partition
+	where, args := `kafka_offset >= ? AND kafka_offset < ?`, []any{bounds.First, bounds.End}
+	if bounds.First == bounds.End {
+		where, args = `batch = ?`, []any{bounds.Number}
+	}
+	args = append(args, p.Topic, p.ID, p.Incarnation)
+	for _, name := range tables {
+		var n uint64
+		query := `SELECT count() FROM (SELECT 1 FROM ` + stored(name) + ` WHERE ` + where + `
+			AND kafka_topic = ? AND kafka_partition = ? AND kafka_incarnation = ? LIMIT 1)`
+		if err := b.conn.QueryRow(ctx, query, args...).Scan(&n); err != nil {
+			return false, fmt.Errorf("ask %s for rows of %s [%d, %d): %w", name, p, bounds.First, bounds.End, err)
+		}
+		if n > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// rowsOf counts the rows that a batch has in a table. The time of the batch is
+// that of its rows, so few parts are looked at.
+func (b *Books) rowsOf(ctx context.Context, table string, bounds pipeline.Bounds) (n uint64, err error) {
+	p := bounds.Partition
+	err = b.conn.QueryRow(ctx, `SELECT count() FROM `+table+`
+		WHERE ingested = fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND batch = ? AND kafka_topic = ? AND kafka_partition = ? AND kafka_incarnation = ?`,
+		bounds.Time, bounds.Number, p.Topic, p.ID, p.Incarnation).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("ask %s for rows of %s batch %d: %w", table, p, bounds.Number, err)
+	}
+	return n, nil
+}

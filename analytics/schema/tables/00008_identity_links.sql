@@ -1,0 +1,26 @@
+-- +goose Up
+-- +goose StatementBegin
+CREATE TABLE IF NOT EXISTS identity_links
+(
+    org_id            LowCardinality(String) COMMENT 'Organisation; nothing of it is ever seen by another',
+    program_id        LowCardinality(String) COMMENT 'Program of the organisation; empty where an event has none',
+    time              DateTime64(3, 'UTC')   COMMENT 'When it happened, by the event, truncated to the millisecond',
+    event_id          String                 COMMENT 'Id of the CloudEvent',
+    source            LowCardinality(String) COMMENT 'Source of the CloudEvent',
+    kafka_topic       LowCardinality(String) COMMENT 'Topic that the row came from, prefix included',
+    kafka_partition   Int32                  COMMENT 'Partition that the row came from',
+    kafka_offset      Int64                  COMMENT 'Offset of the record that the row came from',
+    customer_id       String                 COMMENT 'Customer',
+    visitor_id        String                 COMMENT 'Visitor who is that customer',
+    kafka_incarnation LowCardinality(String) COMMENT 'Id of the topic in Kafka: a topic made anew has another',
+    batch             UInt64                 COMMENT 'Number of the batch that wrote the row, counted by partition from 1',
+    ingested          DateTime64(3, 'UTC')   COMMENT 'Time of that batch; the same in a replay',
+    lease_until       DateTime64(3, 'UTC')   COMMENT 'Until when the worker that wrote the row was sure to own the partition',
+    CONSTRAINT lease CHECK lease_until > nowInBlock64()
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(ingested)
+ORDER BY (org_id, customer_id, time)
+SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 1024
+COMMENT 'Which visitors are the same customer; conversions that name both link them too';
+-- +goose StatementEnd

@@ -1,0 +1,33 @@
+-- Every conversion that was attributed or unattributed, net of its adjustments.
+-- Those of one conversion stand in the order of (ingested, batch, kafka_offset):
+-- one partition applies them, one batch after the other.
+CREATE OR REPLACE VIEW conversion_standings
+SQL SECURITY INVOKER
+AS SELECT
+    org_id,
+    program_id,
+    conversion_id,
+    day,
+    max(conversion_time) AS time,
+    max(is_attributed) AS attributed,
+    any(moved_currency) AS currency,
+    any(program_margin) AS margin,
+    sum(moved_minor) AS net_minor,
+    argMax(counts_now, place) AS counts
+FROM
+(
+    SELECT
+        org_id, program_id, conversion_id, day, time AS conversion_time, toUInt8(verdict = 'attributed') AS is_attributed,
+        currency AS moved_currency, margin AS program_margin, amount_minor AS moved_minor, toUInt8(1) AS counts_now,
+        (toUInt8(0), ingested, batch, kafka_offset) AS place
+    FROM conversions
+    WHERE verdict IN ('attributed', 'unattributed')
+    UNION ALL
+    SELECT
+        org_id, program_id, conversion_id, day, toDateTime64(-2208988800, 3, 'UTC'), toUInt8(0),
+        currency, CAST(NULL, 'Nullable(Float64)'), amount_minor, counts_after,
+        (toUInt8(1), ingested, batch, kafka_offset)
+    FROM adjustments
+)
+GROUP BY org_id, program_id, conversion_id, day
+COMMENT 'Conversions net of their adjustments: day in the program''s zone, attributed 0/1, net_minor in minor units of currency, counts 0/1';

@@ -1,0 +1,36 @@
+-- Clicks come from the projection by_hour; hours are UTC.
+CREATE OR REPLACE VIEW program_hourly
+SQL SECURITY INVOKER
+AS SELECT
+    org_id,
+    program_id,
+    hour,
+    sum(n) AS clicks,
+    sumIf(n, verdict = 'unique') AS unique_clicks,
+    sumIf(n, verdict = 'duplicate') AS duplicate_clicks,
+    sumIf(n, verdict = 'bot') AS bot_clicks,
+    sum(counted) AS conversions,
+    sum(counted_attributed) AS attributed_conversions,
+    sum(net) AS revenue_minor,
+    sum(net_attributed) AS attributed_revenue_minor,
+    argMax(money, money != '') AS currency
+FROM
+(
+    SELECT
+        org_id, program_id, fromUnixTimestamp64Milli(hours * 3600000, 'UTC') AS hour, currency AS money, verdict, n,
+        toUInt64(0) AS counted, toUInt64(0) AS counted_attributed, toInt64(0) AS net, toInt64(0) AS net_attributed
+    FROM
+    (
+        SELECT org_id, program_id, toInt64(floor(toUnixTimestamp64Milli(time) / 3600000)) AS hours, currency, verdict, count() AS n
+        FROM clicks
+        GROUP BY org_id, program_id, hours, currency, verdict
+    )
+    UNION ALL
+    SELECT
+        org_id, program_id, fromUnixTimestamp64Milli(toInt64(floor(toUnixTimestamp64Milli(time) / 3600000)) * 3600000, 'UTC'),
+        currency, '', toUInt64(0),
+        toUInt64(counts), toUInt64(counts AND attributed), net_minor, if(attributed, net_minor, 0)
+    FROM conversion_standings
+)
+GROUP BY org_id, program_id, hour
+COMMENT 'Clicks and conversions of a program by hour (UTC) of the event; money in minor units, net, at the hour of the conversion';

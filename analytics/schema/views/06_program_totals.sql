@@ -1,0 +1,48 @@
+-- program_daily without the day; visitors are distinct over all days.
+CREATE OR REPLACE VIEW program_totals
+SQL SECURITY INVOKER
+AS SELECT
+    org_id,
+    program_id,
+    sum(f_clicks) AS clicks,
+    sum(f_unique) AS unique_clicks,
+    sum(f_duplicate) AS duplicate_clicks,
+    sum(f_bot) AS bot_clicks,
+    sum(f_visitors) AS visitors,
+    sum(f_conversions) AS conversions,
+    sum(f_attributed) AS attributed_conversions,
+    sum(f_revenue) AS revenue_minor,
+    sum(f_attributed_revenue) AS attributed_revenue_minor,
+    argMax(f_currency, (f_currency != '', f_day)) AS currency,
+    sum(f_rewards) AS rewards_earned,
+    sum(f_cost) AS reward_cost_minor,
+    if(unique_clicks = 0, NULL, attributed_conversions / unique_clicks) AS conversion_rate,
+    if(reward_cost_minor = 0 OR max(f_has_margin) = 0 OR max(f_lacks_margin) = 1, NULL,
+        (toFloat64(sum(f_margin)) / 1000000 - reward_cost_minor) / reward_cost_minor) AS roi
+FROM
+(
+    SELECT
+        org_id, program_id, day AS f_day,
+        clicks AS f_clicks, unique_clicks AS f_unique, duplicate_clicks AS f_duplicate, bot_clicks AS f_bot, toUInt64(0) AS f_visitors,
+        conversions AS f_conversions, attributed_conversions AS f_attributed,
+        revenue_minor AS f_revenue, attributed_revenue_minor AS f_attributed_revenue, currency AS f_currency,
+        rewards_earned AS f_rewards, reward_cost_minor AS f_cost,
+        margin_e6 AS f_margin, has_margin AS f_has_margin, lacks_margin AS f_lacks_margin
+    FROM program_figures
+    UNION ALL
+    SELECT
+        org_id, program_id, toDate32(0),
+        toUInt64(0), toUInt64(0), toUInt64(0), toUInt64(0), count(),
+        toUInt64(0), toUInt64(0), toInt64(0), toInt64(0), '',
+        toUInt64(0), toInt64(0), toInt128(0), toUInt8(0), toUInt8(0)
+    FROM
+    (
+        SELECT org_id, program_id, visitor_id, actor_hash, countIf(verdict = 'unique') AS n
+        FROM clicks
+        GROUP BY org_id, program_id, visitor_id, actor_hash
+    )
+    WHERE n > 0
+    GROUP BY org_id, program_id
+)
+GROUP BY org_id, program_id
+COMMENT 'A program over all days; visitors are distinct over all of them';

@@ -1,0 +1,41 @@
+-- The leaderboard. Clicks come from the projection by_referrer; conversions and
+-- revenue from the last credit of each conversion, which is net of adjustments.
+CREATE OR REPLACE VIEW referrer_totals
+SQL SECURITY INVOKER
+AS SELECT
+    org_id,
+    program_id,
+    referrer_id,
+    sum(n) AS clicks,
+    sum(n_unique) AS unique_clicks,
+    sum(ppm) / 1000000 AS conversions,
+    sum(net) AS revenue_minor,
+    sum(rewarded) AS rewards_earned,
+    sum(cost) AS reward_cost_minor
+FROM
+(
+    SELECT
+        org_id, program_id, referrer_id, n, n_unique,
+        toInt64(0) AS ppm, toInt64(0) AS net, toUInt64(0) AS rewarded, toInt64(0) AS cost
+    FROM
+    (
+        SELECT org_id, program_id, referrer_id, count() AS n, countIf(verdict = 'unique') AS n_unique
+        FROM clicks
+        GROUP BY org_id, program_id, referrer_id
+    )
+    UNION ALL
+    SELECT
+        org_id, program_id, beneficiary_id, toUInt64(0), toUInt64(0),
+        argMax(if(counts, credit_ppm, 0), sequence), argMax(credited_minor, sequence), toUInt64(0), toInt64(0)
+    FROM credits
+    WHERE role = 'referrer'
+    GROUP BY org_id, program_id, beneficiary_id, conversion_id
+    UNION ALL
+    SELECT
+        org_id, program_id, beneficiary, toUInt64(0), toUInt64(0),
+        toInt64(0), toInt64(0), toUInt64(net > 0), if(reward_currency != '', net, 0)
+    FROM reward_standings
+    WHERE role IN ('referrer', 'member')
+)
+GROUP BY org_id, program_id, referrer_id
+COMMENT 'Every referrer of a program: conversions is the sum of credits that count, revenue_minor the credited net revenue, reward_cost_minor the net money rewards to that referrer';

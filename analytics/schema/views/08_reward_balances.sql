@@ -1,0 +1,42 @@
+-- Everything is in minor units of currency, or in units. What was fulfilled
+-- counts reward by reward: too much of one is not made up by another.
+CREATE OR REPLACE VIEW reward_balances
+SQL SECURITY INVOKER
+AS SELECT
+    org_id,
+    program_id,
+    beneficiary_id,
+    currency,
+    unit,
+    sum(r_earned) AS earned,
+    sumIf(r_net, r_status = 'pending') AS pending,
+    sumIf(r_net, r_status = 'approved') AS approved,
+    sum(r_earned - r_net) AS reversed,
+    sum(r_fulfilled) AS fulfilled,
+    sum(r_net) AS net,
+    sum(r_held) AS held,
+    sum(greatest(r_fulfilled - r_net, 0)) AS overpaid
+FROM
+(
+    SELECT
+        org_id, program_id, reward_id,
+        max(beneficiary) AS beneficiary_id, max(reward_currency) AS currency, max(reward_unit) AS unit,
+        sum(s_earned) AS r_earned, sum(s_net) AS r_net, sum(s_held) AS r_held, max(s_status) AS r_status, sum(s_fulfilled) AS r_fulfilled
+    FROM
+    (
+        SELECT
+            org_id, program_id, reward_id, beneficiary, reward_currency, reward_unit,
+            earned AS s_earned, net AS s_net, held AS s_held, last_status AS s_status, toInt64(0) AS s_fulfilled
+        FROM reward_standings
+        UNION ALL
+        SELECT
+            org_id, program_id, reward_id, beneficiary_id, currency, unit,
+            toInt64(0), toInt64(0), toInt64(0), '', amount_minor + quantity
+        FROM fulfillments
+        WHERE event_type = 'fulfilled'
+    )
+    GROUP BY org_id, program_id, reward_id
+)
+WHERE beneficiary_id != ''
+GROUP BY org_id, program_id, beneficiary_id, currency, unit
+COMMENT 'Every member''s rewards by currency or unit: net = earned - reversed, held stands beside it, overpaid is what was fulfilled beyond net';
