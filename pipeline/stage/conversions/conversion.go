@@ -35,6 +35,9 @@ func (d *decider) conversion(i int, e *entry) decision {
 	case err != nil:
 		return dead(i, invalid, fmt.Sprintf("amount_minor %d %s: %v in %s", c.AmountMinor, c.Currency, err, v.Currency))
 	}
+	if active {
+		d.claimed[e.conversion] = true
+	}
 	d.linkVisitor(e, c.VisitorID) // whatever is stored links (§9 (15))
 	if made.Verdict == "" {
 		d.attribute(&made, e, v, rate)
@@ -55,7 +58,7 @@ func (d *decider) duplicates(i int, e *entry, claimless bool) (by string, ok boo
 		return "", false
 	}
 	n := e.conversion
-	return byConversion, d.facts.Conversions[n] != nil || d.facts.Elsewhere[n].Claimed
+	return byConversion, d.claimed[n] || d.facts.Conversions[n] != nil || d.facts.Elsewhere[n].Claimed
 }
 
 // attribute decides the credits of a conversion that counts, and all that

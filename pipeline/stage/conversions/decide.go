@@ -34,7 +34,7 @@ const (
 // Decide decides event by event in the order of the partition: what an event
 // links, binds or counts holds for those after it, in the same batch too.
 func (k *work) Decide() error {
-	d := decider{work: k, dirty: make(map[string]func() ([]byte, error))}
+	d := decider{work: k, dirty: make(map[string]func() ([]byte, error)), claimed: make(map[string]bool)}
 	k.record = record{}
 	for i := range k.events {
 		k.record.Decisions = append(k.record.Decisions, d.decide(i))
@@ -53,6 +53,9 @@ type decider struct {
 	*work
 	taken recall.Found // events taken in this batch
 	dirty map[string]func() ([]byte, error)
+	// claimed are the conversion_ids of this batch's conversions that claimed
+	// theirs: the books do not have them yet.
+	claimed map[string]bool
 }
 
 // decide gives an event its verdict, in the order of §9 (15).
