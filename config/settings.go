@@ -167,9 +167,9 @@ type SASL struct {
 // Redis settings.
 type Redis struct {
 	strict.At `json:"-"`
-	// Addr is host:port of the server.
+	// Addr of the server, as host:port.
 	Addr string `json:"addr"`
-	// Addrs are those of a cluster, instead of `addr`; separated by commas in the environment.
+	// Addrs are the addresses of a cluster, instead of `addr`; separated by commas in the environment.
 	Addrs []string `json:"addrs"`
 	// Cluster says that one address belongs to a Redis Cluster; several always do.
 	Cluster bool `json:"cluster"`
@@ -199,9 +199,9 @@ type Compression string
 // ClickHouse settings.
 type ClickHouse struct {
 	strict.At `json:"-"`
-	// Addr is host:port of the native interface.
+	// Addr of the native interface, as host:port.
 	Addr string `json:"addr"`
-	// Addrs are those of several replicas, instead of `addr`; separated by commas in the environment.
+	// Addrs are the addresses of several replicas, instead of `addr`; separated by commas in the environment.
 	Addrs []string `json:"addrs"`
 	// Database of the tables and views.
 	Database string `json:"database" jsonschema:"minLength=1"`
@@ -231,7 +231,7 @@ func addresses(one string, many []string) []string {
 
 // HTTP settings.
 type HTTP struct {
-	// Addr is host:port to listen on.
+	// Addr to listen on, as host:port.
 	Addr string `json:"addr"`
 }
 
@@ -264,11 +264,11 @@ func Defaults() Settings {
 	return Settings{
 		Kafka: Kafka{
 			Brokers: []string{"127.0.0.1:9092"}, Group: "grapevine", Partitions: 8, ReplicationFactor: 1,
-			SessionTimeout: 10 * time.Second, HeartbeatInterval: 500 * time.Millisecond,
+			SessionTimeout: 6 * time.Second, HeartbeatInterval: 300 * time.Millisecond,
 		},
 		Redis: Redis{Addr: "127.0.0.1:6379"},
 		ClickHouse: ClickHouse{
-			Addr: "127.0.0.1:9000", Database: "referral", Username: "default", Compression: "lz4", DedupeWindow: 100_000,
+			Addr: "127.0.0.1:9000", Database: "referral", Username: "default", Compression: "none", DedupeWindow: 100_000,
 		},
 		Programs:        "programs.yaml",
 		ReloadInterval:  2 * time.Second,

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/grapevinehq/grapevine/config"
+	"github.com/grapevinehq/grapevine/pipeline/program"
+)
+
+func newCheckCommand() *cobra.Command {
+	var settingsPath, programsPath string
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Validate the settings and the programs",
+		Long: `Validate the worker's settings and the program files, and print every problem
+with file, line and column. Nothing is connected to and nothing is changed.
+
+What the files say and this release does not carry out yet is printed as a
+warning: check accepts it, run refuses it.
+
+Exit code 0 when both are good, 1 when there is a problem.`,
+		Example: `  grapevine check
+  grapevine check --config worker.yaml
+  grapevine check --programs programs/`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SilenceUsage = true
+			return check(settingsPath, programsPath, os.Environ(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&settingsPath, "config", "", "file with the worker's settings")
+	cmd.Flags().StringVar(&programsPath, "programs", "", "file or folder of programs (default: as the settings say)")
+	return cmd
+}
+
+// check reports on both configurations, also on the programs when the settings
+// are bad: one run names every problem.
+func check(settingsPath, programsPath string, environ []string, out, warn io.Writer) error {
+	settings, settingsErr := config.LoadSettings(settingsPath, environ)
+	if settings != nil {
+		for _, w := range settings.Warnings {
+			fmt.Fprintln(warn, "warning:", w)
+		}
+	} else {
+		defaults := config.Defaults()
+		settings = &defaults
+	}
+	if programsPath == "" {
+		programsPath = settings.Programs
+	}
+	catalog, programsErr := config.LoadPrograms(programsPath)
+	if count := printProblems(warn, settingsErr) + printProblems(warn, programsErr); count == 1 {
+		return errors.New("there is 1 problem")
+	} else if count > 1 {
+		return fmt.Errorf("there are %d problems", count)
+	}
+	summary(out, catalog)
+	for _, refusal := range config.Unsupported(catalog) {
+		fmt.Fprintln(warn, "warning:", refusal)
+	}
+	return nil
+}
+
+// printProblems prints one problem a line, file:line:column first, so that
+// editors find the place, and counts them.
+func printProblems(out io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(out, err)
+	var problems *config.Problems
+	if errors.As(err, &problems) {
+		return len(problems.List)
+	}
+	return 1
+}
+
+func summary(out io.Writer, catalog *program.Catalog) {
+	t := table.NewWriter()
+	t.SetOutputMirror(out)
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"org", "programs", "versions", "rules"})
+	for _, n := range config.Summary(catalog) {
+		t.AppendRow(table.Row{n.Org, n.Programs, n.Versions, n.Rules})
+	}
+	t.Render()
+	fmt.Fprintf(out, "The settings and the programs are good. Revision %.12s.\n", catalog.Revision)
+}

@@ -1,0 +1,12 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// commands lists every command, in the order of a first day with Grapevine.
+func commands() []*cobra.Command {
+	return []*cobra.Command{
+		newUpCommand(),
+		newRunCommand(),
+		newCheckCommand(),
+	}
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// workerMetrics are those of the engines' sides; the batch loop has its own.
+type workerMetrics struct {
+	redis      *prometheus.CounterVec
+	clickhouse *prometheus.CounterVec
+	barrier    prometheus.Histogram
+	revision   *prometheus.GaugeVec
+	reloads    *prometheus.CounterVec
+}
+
+func newWorkerMetrics(registry prometheus.Registerer) *workerMetrics {
+	m := &workerMetrics{
+		redis: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "grapevine_redis_errors_total", Help: "Failed attempts at Redis, by operation; they are repeated."}, []string{"operation"}),
+		clickhouse: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "grapevine_clickhouse_errors_total", Help: "Failed inserts, by table; they are repeated."}, []string{"table"}),
+		barrier: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "grapevine_barrier_wait_seconds", Help: "How long a batch waited for the topics that go before it.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 11)}),
+		revision: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "grapevine_programs_revision", Help: "1 for the revision of the programs that decides new batches."}, []string{"revision"}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "grapevine_programs_reloads_total", Help: "Changes of the programs, by whether they were taken."}, []string{"result"}),
+	}
+	registry.MustRegister(m.redis, m.clickhouse, m.barrier, m.revision, m.reloads)
+	return m
+}
+
+func (m *workerMetrics) redisError(operation string, _ error) {
+	m.redis.WithLabelValues(operation).Inc()
+}
+
+func (m *workerMetrics) insertRetried(table string) { m.clickhouse.WithLabelValues(table).Inc() }
+
+func (m *workerMetrics) barrierWaited(d time.Duration) { m.barrier.Observe(d.Seconds()) }
+
+// decides notes which revision decides.
+func (m *workerMetrics) decides(revision string) {
+	m.revision.Reset()
+	m.revision.WithLabelValues(revision).Set(1)
+}

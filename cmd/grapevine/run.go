@@ -1,0 +1,54 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/grapevinehq/grapevine/config"
+)
+
+func newRunCommand() *cobra.Command {
+	var path string
+	var idle bool
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run a worker of the pipeline",
+		Long: `Run a worker: it joins the consumer group and works the partitions that it is
+assigned, until it is interrupted. Start as many as you like; they share the work.
+A worker waits for engines that are away, and says so in its log and at /readyz.`,
+		Example: `  grapevine run
+  grapevine run --config worker.yaml
+  GRAPEVINE_KAFKA_BROKERS=10.0.0.5:9092 grapevine run --exit-when-idle`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			settings, err := config.LoadSettings(path, os.Environ())
+			if err != nil {
+				return err
+			}
+			log := newLogger(settings.Log, cmd.ErrOrStderr())
+			for _, warning := range settings.Warnings {
+				log.Warn(warning)
+			}
+			return runWorker(cmd.Context(), settings, log, idle)
+		},
+	}
+	c.Flags().StringVar(&path, "config", "", "worker configuration (YAML); defaults reach what `grapevine up` starts")
+	c.Flags().BoolVar(&idle, "exit-when-idle", false, "stop with exit code 0 once every input is consumed and every effect written")
+	return c
+}
+
+// newLogger logs as the settings say.
+func newLogger(l config.Log, to io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
+		level = slog.LevelInfo
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(to, options))
+	}
+	return slog.New(slog.NewTextHandler(to, options))
+}

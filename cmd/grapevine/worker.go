@@ -1,0 +1,298 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/grapevinehq/grapevine/analytics"
+	"github.com/grapevinehq/grapevine/config"
+	"github.com/grapevinehq/grapevine/consumers"
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/click"
+	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/loop"
+	"github.com/grapevinehq/grapevine/pipeline/program"
+	"github.com/grapevinehq/grapevine/pipeline/recall"
+	"github.com/grapevinehq/grapevine/pipeline/stage/clicks"
+	"github.com/grapevinehq/grapevine/pipeline/stage/conversions"
+	"github.com/grapevinehq/grapevine/pipeline/stage/credits"
+	"github.com/grapevinehq/grapevine/pipeline/state"
+)
+
+// recordEncoder is the version of the stages' records in the journal.
+const recordEncoder = 1
+
+// worker is one process of the pipeline.
+type worker struct {
+	settings *config.Settings
+	log      *slog.Logger
+	registry *prometheus.Registry
+	health   *health
+	metrics  *workerMetrics
+
+	cluster  *consumers.Cluster
+	store    *state.Store
+	books    *analytics.Books
+	catalogs *catalogs
+	watcher  *config.Watcher
+}
+
+// runWorker runs the pipeline until ctx ends, or with exitWhenIdle until there
+// is nothing left to do.
+func runWorker(ctx context.Context, settings *config.Settings, log *slog.Logger, exitWhenIdle bool) error {
+	w := &worker{settings: settings, log: log, registry: prometheus.NewRegistry(), health: &health{}}
+	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	w.metrics = newWorkerMetrics(w.registry)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serveHTTP(ctx, settings.HTTP.Addr, w.health, w.registry) })
+	group.Go(func() error {
+		defer cancel()
+		return w.run(ctx, exitWhenIdle)
+	})
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// run connects, makes sure that everything the guarantees rest on is so, and
+// works the partitions that this member of the group is assigned.
+func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
+	starting := w.health.waits("start")
+	if err := w.loadPrograms(ctx); err != nil {
+		return err
+	}
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	defer w.close()
+	incarnations, err := w.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	loops, barrier, err := w.loops(ctx, incarnations)
+	if err != nil {
+		return err
+	}
+	membership, err := consumers.NewGroup(w.cluster)
+	if err != nil {
+		return err
+	}
+	starting()
+	w.log.Info("the pipeline runs", "group", w.settings.Kafka.Group, "programs", w.settings.Programs, "revision", w.catalogs.revision(), "http", w.settings.HTTP.Addr)
+
+	// The barrier outlives the stop: batches in flight may still wait for it.
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	tasks, background := errgroup.WithContext(background)
+	tasks.Go(func() error { return barrier.Run(background) })
+	tasks.Go(func() error { return w.watcher.Run(background) })
+	tasks.Go(func() error {
+		defer end()
+		stopping, stop := context.WithCancel(ctx)
+		defer stop()
+		if exitWhenIdle {
+			go func() {
+				if waitIdle(stopping, w.cluster, w.log) == nil {
+					w.log.Info("everything is consumed and written")
+					stop()
+				}
+			}()
+		}
+		for _, l := range loops {
+			l.Stopping = stopping.Done()
+		}
+		return membership.Run(stopping, func(ctx context.Context, source pipeline.Source) error {
+			contract, _ := w.cluster.Names().Contract(source.Partition().Topic)
+			return loops[contract].Run(ctx, source)
+		})
+	})
+	if err := tasks.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	w.log.Info("the pipeline has stopped; what was begun is finished and committed")
+	return nil
+}
+
+// loadPrograms loads the program configuration and refuses what this release
+// does not carry out.
+func (w *worker) loadPrograms(ctx context.Context) error {
+	var err error
+	w.watcher, err = config.NewWatcher(w.settings.Programs, w.settings.ReloadInterval, w.log, func(c *program.Catalog) { w.reload(ctx, c) })
+	if err != nil {
+		return err
+	}
+	return config.UnsupportedError(config.Unsupported(w.watcher.Current()))
+}
+
+// reload makes a changed configuration decide from the next batch on.
+func (w *worker) reload(ctx context.Context, c *program.Catalog) {
+	err := config.UnsupportedError(config.Unsupported(c))
+	if err == nil {
+		err = w.decideBy(ctx, c)
+	}
+	if err != nil {
+		w.metrics.reloads.WithLabelValues("refused").Inc()
+		w.log.Error("the changed programs are not taken; the last good ones decide on", "error", err)
+		return
+	}
+	w.metrics.reloads.WithLabelValues("taken").Inc()
+	w.log.Info("the changed programs decide from now on", "revision", c.Revision)
+}
+
+// decideBy makes a catalog decide new batches.
+func (w *worker) decideBy(ctx context.Context, c *program.Catalog) error {
+	if err := w.catalogs.put(ctx, c); err != nil {
+		return err
+	}
+	w.metrics.decides(c.Revision)
+	return nil
+}
+
+// connect waits until all three engines answer, and says for which it waits.
+func (w *worker) connect(ctx context.Context) error {
+	var err error
+	if w.cluster, err = openKafka(w.settings, w.log); err != nil {
+		return err
+	}
+	client, err := openRedis(w.settings)
+	if err != nil {
+		return err
+	}
+	done := w.health.waits("redis")
+	if w.store, err = state.Open(ctx, client, state.Options{Log: w.log, Encoder: recordEncoder, OnError: w.metrics.redisError}); err != nil {
+		return err
+	}
+	done()
+	done = w.health.waits("clickhouse")
+	if w.books, err = openBooks(w.settings, w.log, w.metrics.insertRetried); err != nil {
+		return err
+	}
+	if err := waitFor(ctx, w.log, "ClickHouse", w.books.Ping); err != nil {
+		return err
+	}
+	done()
+	return nil
+}
+
+func (w *worker) close() {
+	w.cluster.Close()
+	if err := w.books.Close(); err != nil {
+		w.log.Warn("close ClickHouse", "error", err)
+	}
+}
+
+// prepare makes topics and schema, and checks what must hold before anything
+// is worked.
+func (w *worker) prepare(ctx context.Context) (incarnations map[string]string, err error) {
+	done := w.health.waits("kafka")
+	if w.settings.CreateTopics {
+		created, err := w.cluster.CreateTopics(ctx, consumers.TopicSettings{Partitions: w.settings.Kafka.Partitions, Replication: w.settings.Kafka.ReplicationFactor})
+		if err != nil {
+			return nil, err
+		}
+		if len(created) > 0 {
+			w.log.Info("topics were made", "topics", created)
+		}
+	}
+	done()
+	done = w.health.waits("schema")
+	if w.settings.Migrate {
+		if err := w.books.Migrate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.books.Check(ctx); err != nil {
+		return nil, err
+	}
+	done()
+	installation, err := joinInstallation(ctx, w.store, w.books, w.cluster)
+	if err != nil {
+		return nil, err
+	}
+	w.log.Info("joined the installation", "id", installation)
+	if incarnations, err = registerTopics(ctx, w.store, w.cluster); err != nil {
+		return nil, err
+	}
+	w.books.BelongTo(installation)
+	w.catalogs = newCatalogs(w.store, w.books)
+	return incarnations, w.decideBy(ctx, w.watcher.Current())
+}
+
+// loops wires a batch loop for each input topic.
+func (w *worker) loops(ctx context.Context, incarnations map[string]string) (map[string]*loop.Loop, *consumers.Barrier, error) {
+	secrets, generated, err := hashSecrets(ctx, w.store, w.settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	if generated {
+		w.log.Warn("hash_secret is not set: a generated one is kept in Redis; set one of your own, so that Redis alone does not undo the hashes of ip and user agent")
+	}
+	installation, err := w.store.Installation(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := uuid.Parse(installation)
+	if err != nil {
+		return nil, nil, fmt.Errorf("installation id %q: %w", installation, err)
+	}
+	barrier := consumers.NewBarrier(w.cluster, consumers.BarrierOptions{Completed: completed, Waited: w.metrics.barrierWaited})
+	publisher := consumers.NewPublisher(w.cluster)
+	metrics := loop.NewMetrics(w.registry)
+	loops := make(map[string]*loop.Loop)
+	for _, stage := range w.stages(recall.NewHasher(id), secrets, incarnations) {
+		loops[stage.Topic()] = &loop.Loop{
+			Stage: stage, State: w.store, Barrier: barrier, Books: w.books, Publisher: publisher,
+			Metrics: metrics, Log: w.log,
+			Limits:   loop.Limits{MaxEvents: w.settings.Batch.MaxEvents, MaxBytes: w.settings.Batch.MaxBytes, MaxWait: w.settings.Batch.MaxWait},
+			Revision: w.catalogs.revision,
+			Grace:    w.grace(stage.Topic()),
+			Now:      time.Now,
+		}
+	}
+	return loops, barrier, nil
+}
+
+// completed reads the number of the last completed batch from a commit.
+func completed(metadata string) uint64 {
+	m, ok := loop.ParseMetadata(metadata)
+	if !ok {
+		return 0
+	}
+	return m.Completed()
+}
+
+// grace holds conversions back, so that clicks on their way still count.
+func (w *worker) grace(topic string) func() time.Duration {
+	if topic != consumers.Conversions {
+		return func() time.Duration { return 0 }
+	}
+	return func() time.Duration { return w.catalogs.present().grace }
+}
+
+// retention is how long clicks and event ids are remembered.
+func (w *worker) retention() time.Duration {
+	return w.catalogs.present().LongestDedupeWindow + w.settings.DedupeRetention
+}
+
+// stages makes the five stages.
+func (w *worker) stages(hasher recall.Hasher, secrets [][click.SecretBytes]byte, incarnations map[string]string) []pipeline.Stage {
+	limits := event.Limits{MaxFutureSkew: w.settings.MaxFutureSkew}
+	directory := newDirectory(w.store.SharedReader(incarnations))
+	memory := recall.Options{Retention: w.retention().Milliseconds(), Buckets: 64}
+	return []pipeline.Stage{
+		&clicks.Stage{Catalogs: w.catalogs, Directory: directory, Limits: limits, Recall: hasher, Secrets: secrets, Retention: w.retention},
+		conversions.New(conversions.Options{Catalogs: w.catalogs, Touches: w.books, Directory: directory, Books: w.books, Hasher: hasher, Recall: memory, Limits: limits}),
+		&credits.Stage{Catalogs: w.catalogs, Books: w.books, Retention: w.retention()},
+	}
+}
