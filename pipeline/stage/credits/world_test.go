@@ -21,7 +21,7 @@ import (
 
 // world is everything around the stage, in memory: one partition at work.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	catalog *program.Catalog
 	worker  pipeline.Worker
 	bounds  pipeline.Bounds
@@ -37,7 +37,7 @@ type world struct {
 	counts   map[string]int
 }
 
-func newWorld(t *testing.T, catalog *program.Catalog) *world {
+func newWorld(t testing.TB, catalog *program.Catalog) *world {
 	t.Helper()
 	w := &world{
 		t: t, catalog: catalog, memory: map[string][]byte{}, inBook: map[string]bool{},
@@ -149,7 +149,7 @@ func (w *world) keep(out pipeline.Outcome) {
 	}
 }
 
-func cell(t *testing.T, c pipeline.Column, i int) any {
+func cell(t testing.TB, c pipeline.Column, i int) any {
 	t.Helper()
 	switch data := c.Data.(type) {
 	case []string:
@@ -170,7 +170,7 @@ func cell(t *testing.T, c pipeline.Column, i int) any {
 }
 
 // record is a credit as it lies in Kafka.
-func recordOf(t *testing.T, offset int64, c event.Credit) event.Record {
+func recordOf(t testing.TB, offset int64, c event.Credit) event.Record {
 	t.Helper()
 	key, value, err := event.EncodeCredit(&c)
 	succeed(t, err)
@@ -180,7 +180,7 @@ func recordOf(t *testing.T, offset int64, c event.Credit) event.Record {
 	}
 }
 
-func recordsOf(t *testing.T, credits []event.Credit) []event.Record {
+func recordsOf(t testing.TB, credits []event.Credit) []event.Record {
 	t.Helper()
 	records := make([]event.Record, len(credits))
 	for i := range credits {
@@ -189,7 +189,7 @@ func recordsOf(t *testing.T, credits []event.Credit) []event.Record {
 	return records
 }
 
-func goldenCatalog(t *testing.T) *program.Catalog {
+func goldenCatalog(t testing.TB) *program.Catalog {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "programs.yaml")
 	succeed(t, os.WriteFile(path, golden.Programs(), 0o600))
@@ -199,7 +199,7 @@ func goldenCatalog(t *testing.T) *program.Catalog {
 }
 
 // goldenCredits are what attribution makes of the worked case.
-func goldenCredits(t *testing.T) []event.Credit {
+func goldenCredits(t testing.TB) []event.Credit {
 	t.Helper()
 	text, err := os.ReadFile("../../reward/testdata/golden/credits.jsonl")
 	succeed(t, err)
@@ -212,7 +212,7 @@ func goldenCredits(t *testing.T) []event.Credit {
 	return credits
 }
 
-func succeed(t *testing.T, err error) {
+func succeed(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
