@@ -63,11 +63,11 @@ type Kafka struct {
 	Topics Topics `json:"topics"`
 	// Partitions of topics that are created.
 	Partitions int `json:"partitions" jsonschema:"minimum=1,maximum=10000"`
-	// ReplicationFactor of topics that are created.
+	// ReplicationFactor is that of topics that are created.
 	ReplicationFactor int `json:"replication_factor" jsonschema:"minimum=1,maximum=100"`
-	// SessionTimeout after which a silent worker loses its partitions.
+	// SessionTimeout is the time after which a silent worker loses its partitions.
 	SessionTimeout time.Duration `json:"session_timeout"`
-	// HeartbeatInterval of the consumer group; at most 500ms, since the lease of a worker goes by it.
+	// HeartbeatInterval is that of the consumer group; at most 500ms, since the lease of a worker goes by it.
 	HeartbeatInterval time.Duration `json:"heartbeat_interval"`
 	// TLS of the connections.
 	TLS TLS `json:"tls"`

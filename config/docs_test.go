@@ -1,0 +1,134 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/invopop/jsonschema"
+)
+
+const settingsIntro = `# Settings of a worker
+
+<!-- Generated from config/settings.go by ` + "`go generate ./config`" + `. -->
+
+A worker reads its settings from a YAML file (` + "`--config FILE`" + `) and from the
+environment, which goes before the file. Every key has a variable: ` + "`GRAPEVINE_`" + ` and
+the path in capitals with ` + "`_`" + `, so ` + "`kafka.brokers`" + ` is ` + "`GRAPEVINE_KAFKA_BROKERS`" + `.
+Lists are separated by commas there; an empty variable counts as unset. The
+defaults reach what ` + "`grapevine up`" + ` starts.
+
+Durations are written as ` + "`500ms`" + `, ` + "`30s`" + `, ` + "`10m`" + ` or ` + "`72h`" + `. Paths are relative to where
+the worker is started. A secret can stand in a file instead, named by the key with
+` + "`_file`" + ` behind it, and is never printed. An unknown key is refused with its line, and
+` + "`grapevine check --config FILE`" + ` names every problem at once.
+
+` + "```yaml" + `
+kafka:
+  brokers: [kafka-1:9092, kafka-2:9092]
+  sasl: {mechanism: scram-sha-512, username: grapevine, password_file: /run/secrets/kafka}
+redis:
+  addr: redis:6379
+clickhouse:
+  addr: clickhouse:9000
+  password_file: /run/secrets/clickhouse
+programs: /etc/grapevine/programs
+hash_secret_file: /run/secrets/hash
+` + "```" + `
+`
+
+func TestDocs_settings(t *testing.T) {
+	r := &jsonschema.Reflector{}
+	if err := r.AddGoComments(here, "."); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	out.WriteString(settingsIntro)
+	defaults := Defaults()
+	out.WriteString("\n## The worker\n\n" + tableHead)
+	sections(t, &out, r.CommentMap, reflect.ValueOf(defaults), nil)
+	upToDate(t, "../docs/configuration.md", []byte(out.String()))
+}
+
+const tableHead = "| key | default | what |\n|---|---|---|\n"
+
+// sections writes the plain keys of a struct as a table, then a section for
+// each struct within it.
+func sections(t *testing.T, out *strings.Builder, comments map[string]string, v reflect.Value, path []string) {
+	var nested []int
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		key := f.Tag.Get("json")
+		if key == "" || key == "-" {
+			continue
+		}
+		if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[Secret]() {
+			nested = append(nested, i)
+			continue
+		}
+		comment := comments[here+"."+v.Type().Name()+"."+f.Name]
+		if comment == "" {
+			t.Errorf("%s.%s has no comment", v.Type().Name(), f.Name)
+		}
+		name := strings.Join(append(append([]string(nil), path...), key), ".")
+		fmt.Fprintf(out, "| `%s` | %s | %s |\n", name, shown(v.Field(i)), oneLine(comment, f.Name, key)+choices(f.Type))
+	}
+	for _, i := range nested {
+		f := v.Type().Field(i)
+		below := append(append([]string(nil), path...), f.Tag.Get("json"))
+		comment := comments[here+"."+v.Type().Name()+"."+f.Name]
+		fmt.Fprintf(out, "\n## %s\n\n%s\n\n%s", strings.Join(below, "."), oneLine(comment, f.Name, f.Tag.Get("json")), tableHead)
+		sections(t, out, comments, v.Field(i), below)
+	}
+}
+
+// oneLine makes a sentence of a table out of a Go comment: "Programs is the
+// file" becomes "The file", a name that is no word becomes the key.
+func oneLine(comment, name, key string) string {
+	text := strings.Join(strings.Fields(comment), " ")
+	for _, verb := range []string{" is ", " are "} {
+		if rest, ok := strings.CutPrefix(text, name+verb); ok {
+			return strings.ToUpper(rest[:1]) + rest[1:]
+		}
+	}
+	if rest, ok := strings.CutPrefix(text, name+" "); ok && !strings.EqualFold(name, key) {
+		return "`" + key + "` " + rest
+	}
+	return text
+}
+
+func choices(of reflect.Type) string {
+	words, ok := settingEnums[of]
+	if !ok {
+		return ""
+	}
+	return " One of `" + strings.Join(words, "`, `") + "`."
+}
+
+func shown(v reflect.Value) string {
+	text := fmt.Sprint(v.Interface())
+	switch x := v.Interface().(type) {
+	case []string:
+		text = strings.Join(x, ",")
+	case time.Duration:
+		text = short(x)
+	}
+	if text == "" {
+		return ""
+	}
+	return "`" + text + "`"
+}
+
+// short is a duration without the zeros behind it: 72h, not 72h0m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
