@@ -29,7 +29,7 @@ func (s *Store) retry(ctx context.Context, operation string, try func() error) e
 			return struct{}{}, backoff.Permanent(err)
 		}
 		return struct{}{}, err
-	}, backoff.WithBackOff(s.backoff()), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
+	}, backoff.WithBackOff(s.backoff()), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
 		if outage.IsZero() {
 			outage = time.Now()
 			s.log.WarnContext(ctx, "redis does not take a call, trying on", "operation", operation, "error", err)

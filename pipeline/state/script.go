@@ -60,7 +60,8 @@ func (s *Store) run(ctx context.Context, script *script, calls []call) ([][]any,
 	return answers, nil
 }
 
-// attempt sends the calls that have no answer yet.
+// attempt sends the calls that have no answer yet, and the script first to nodes
+// that do not have it.
 func (s *Store) attempt(ctx context.Context, script *script, calls []call, answers [][]any) error {
 	var unknown bool
 	err := s.send(ctx, script, calls, answers, &unknown)

@@ -36,7 +36,7 @@ func TestShared_fields_are_applied_once_and_read(t *testing.T) {
 	memory, _ := takeOver(t, store, p, 1)
 	share(t, memory, batch(p, 1), set("acme/ada", "1", "old"), set("acme/ada", "2", "x"), set("acme/bob", "1", ""))
 	share(t, memory, batch(p, 1), set("acme/ada", "1", "a late request with other values"))
-	share(t, memory, batch(p, 2), set("acme/ada", "1", "new"), pipeline.SharedSet{Key: "acme/ada", Field: "2"})
+	share(t, memory, batch(p, 2), set("acme/ada", "3", "new"), pipeline.SharedSet{Key: "acme/ada", Field: "2"})
 	wantError(t, "an older batch", memory.ApplyShared(t.Context(), batch(p, 1), nil), pipeline.ErrFenced)
 	wantError(t, "a batch too many", memory.ApplyShared(t.Context(), batch(p, 4), nil), pipeline.ErrStateLost)
 
@@ -44,7 +44,7 @@ func TestShared_fields_are_applied_once_and_read(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ada := map[string][]byte{"1": []byte("new")}
+	ada := map[string][]byte{"1": []byte("old"), "3": []byte("new")}
 	if want := []map[string][]byte{ada, nil, {"1": {}}, ada}; !reflect.DeepEqual(got, want) {
 		t.Errorf("read %q, want %q", got, want)
 	}

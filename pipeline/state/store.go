@@ -49,10 +49,16 @@ func Open(ctx context.Context, client redis.UniversalClient, options Options) (*
 	if err := checkClient(client); err != nil {
 		return nil, err
 	}
-	if err := s.retry(ctx, "settings", func() error { return s.checkServers(ctx) }); err != nil {
+	if err := s.CheckSettings(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// CheckSettings asks every primary again whether it has the settings that the
+// pipeline rests on: somebody may have changed them, or a failover.
+func (s *Store) CheckSettings(ctx context.Context) error {
+	return s.retry(ctx, "settings", func() error { return s.checkServers(ctx) })
 }
 
 // checkClient refuses a client that may read from replicas, or that spreads

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -63,7 +64,7 @@ func sizesOf(ctx context.Context, client *redis.Client, keys []string) ([]int64,
 			commands[i] = pipe.MemoryUsage(ctx, key)
 		}
 		return nil
-	}); err != nil && err != redis.Nil { //nolint:errorlint // as go-redis returns it; a key may go meanwhile
+	}); err != nil && !errors.Is(err, redis.Nil) { // a key may go meanwhile
 		return nil, err
 	}
 	sizes := make([]int64, len(keys))
