@@ -67,7 +67,9 @@ func orderClaim(c *event.Conversion) string {
 }
 
 // claimants are the conversions that will be stored and not inactive. An event
-// that is sent twice within the batch claims once.
+// that is sent twice within the batch claims once. An adjustment counts as taken
+// here though it may yet be refused: that matters only to a conversion that has
+// its event id, which no two events of a source may share.
 func (k *work) claimants() []int {
 	var list []int
 	var taken recall.Found
@@ -77,7 +79,7 @@ func (k *work) claimants() []int {
 			continue
 		}
 		switch e.Type {
-		case event.TypeIdentityLink:
+		case event.TypeIdentityLink, event.TypeAdjustment:
 			taken.Remember(recall.Entry{Key: key, Event: id})
 		case event.TypeConversion:
 			if !k.payable(e) {

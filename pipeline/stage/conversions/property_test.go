@@ -13,7 +13,7 @@ import (
 // links, binds, counts, claims or waits for holds within a batch as beyond it.
 func TestStage_does_not_depend_on_where_batches_end(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		events := rapid.SliceOfN(rapid.Custom(drawEvent), 1, 24).Draw(rt, "events")
+		events := drawEvents(rt)
 		whole, cut := crowded(t), crowded(t)
 		whole.send(events...)
 		for rest := events; len(rest) > 0; {
@@ -47,10 +47,22 @@ func crowded(t *testing.T) *scene {
 	return s
 }
 
+// drawEvents draws events, each with an id of its own, and sends some again.
+func drawEvents(t *rapid.T) []sent {
+	var events []sent
+	for i := range rapid.IntRange(1, 20).Draw(t, "events") {
+		if i > 0 && rapid.IntRange(0, 5).Draw(t, "again") == 0 {
+			events = append(events, rapid.SampledFrom(events).Draw(t, "event"))
+			continue
+		}
+		events = append(events, drawEvent(t, fmt.Sprint("e", i)))
+	}
+	return events
+}
+
 // drawEvent draws an event of few customers, ids and visitors, so that they meet.
-func drawEvent(t *rapid.T) sent {
+func drawEvent(t *rapid.T, id string) sent {
 	pick := func(what string, n int) string { return fmt.Sprint(what, rapid.IntRange(0, n-1).Draw(t, what)) }
-	id := pick("e", 12)
 	hours := rapid.Int64Range(-40, 60).Draw(t, "hours")
 	customer := pick("c", 2)
 	switch rapid.IntRange(0, 5).Draw(t, "type") {
