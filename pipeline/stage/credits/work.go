@@ -23,8 +23,8 @@ type work struct {
 	decided record
 	encoded []byte // what Record returned: only this worker's own record has writes
 
-	journalled []byte
-	standing   record // what counts: this worker's record, or one journalled before
+	standing record // what counts: this worker's record, or one journalled before
+	own      bool   // it is this worker's
 }
 
 // input is one record of the batch.
@@ -152,9 +152,14 @@ func (b *work) Record() ([]byte, error) {
 	return b.encoded, err
 }
 
-// TakeRecord takes the record that counts.
+// TakeRecord takes the record that counts. The worker's own need not be decoded:
+// its decoding is what was encoded.
 func (b *work) TakeRecord(data []byte) error {
-	b.journalled = data
+	b.own = b.encoded != nil && bytes.Equal(b.encoded, data)
+	if b.own {
+		b.standing = b.decided
+		return nil
+	}
 	return b.standing.decode(data, len(b.inputs))
 }
 
@@ -167,7 +172,7 @@ func (b *work) Outcome() (pipeline.Outcome, error) {
 		DeadLetters: b.deadLetters(),
 		Counts:      b.counts(),
 	}
-	if b.encoded != nil && bytes.Equal(b.encoded, b.journalled) {
+	if b.own {
 		changed, err := b.ledgers.Changed()
 		if err != nil {
 			return pipeline.Outcome{}, err
