@@ -19,19 +19,20 @@ var claimScript = newScript("claim", markerLua, claimLua)
 // calls of the same batch visit only the groups of their claims. A claim is kept
 // for good.
 func (p *Partition) Claim(ctx context.Context, b pipeline.Bounds, claims []pipeline.Claim) ([]bool, error) {
+	base := p.args(claimField, b.Number, 0)
 	calls := make([]call, Groups)
 	order := make([][]int, Groups) // by group, which claims its call carries
 	for i, claim := range claims {
 		g, bucket, field := claimPlace(claim.Key)
 		c := &calls[g]
 		if c.keys == nil {
-			*c = p.visit(g, claimField, b.Number)
+			*c = visit(g, base)
 		}
 		c.keys = append(c.keys, claimBucket(g, bucket))
 		c.args = append(c.args, field, claimOwner(p.short, p.partition.ID, claim.Offset))
 		order[g] = append(order[g], i)
 	}
-	calls, order = p.visits(calls, order, claimField, b.Number, p.visited != b.Number)
+	calls, order = visits(calls, order, base, p.visited != b.Number)
 	answers, err := p.store.run(ctx, claimScript, calls)
 	if err != nil {
 		return nil, fmt.Errorf("claim %d ids for batch %d of %s: %w", len(claims), b.Number, p.partition, err)
@@ -50,21 +51,22 @@ func (p *Partition) Claim(ctx context.Context, b pipeline.Bounds, claims []pipel
 	return won, nil
 }
 
-// visit begins the call of one slot group.
-func (p *Partition) visit(g group, field string, number uint64) call {
-	return call{group: g, keys: []string{g.marker()}, args: p.args(field, number, 0)}
+// visit begins the call of one slot group. The arguments of the marker are
+// shared by all visits of a batch: they have no room, so that appending copies.
+func visit(g group, base []any) call {
+	return call{group: g, keys: markers[g : int(g)+1 : int(g)+1], args: base}
 }
 
 // visits completes the calls, by group, to those that are sent: groups without
 // anything to do are visited too, or left out.
-func (p *Partition) visits(calls []call, order [][]int, field string, number uint64, all bool) ([]call, [][]int) {
+func visits(calls []call, order [][]int, base []any, all bool) ([]call, [][]int) {
 	sent := 0
 	for i := range calls {
 		if calls[i].keys == nil {
 			if !all {
 				continue
 			}
-			calls[i] = p.visit(group(i), field, number)
+			calls[i] = visit(group(i), base)
 		}
 		calls[sent] = calls[i]
 		if order != nil {

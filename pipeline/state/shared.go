@@ -27,12 +27,13 @@ func shareKey(g group, key string) string { return g.key("s:" + key) }
 // with shared memory calls it in every batch, also without sets: a group that
 // missed one answers the next with pipeline.ErrStateLost.
 func (p *Partition) ApplyShared(ctx context.Context, b pipeline.Bounds, sets []pipeline.SharedSet) error {
+	base := p.args(shareField, b.Number, 0)
 	calls := make([]call, Groups)
 	for _, set := range sets {
 		g := groupOf(set.Key)
 		c := &calls[g]
 		if c.keys == nil {
-			*c = p.visit(g, shareField, b.Number)
+			*c = visit(g, base)
 		}
 		c.keys = append(c.keys, shareKey(g, set.Key))
 		value := []byte{'-'}
@@ -41,7 +42,7 @@ func (p *Partition) ApplyShared(ctx context.Context, b pipeline.Bounds, sets []p
 		}
 		c.args = append(c.args, set.Field, value)
 	}
-	calls, _ = p.visits(calls, nil, shareField, b.Number, true)
+	calls, _ = visits(calls, nil, base, true)
 	if _, err := p.store.run(ctx, shareScript, calls); err != nil {
 		return fmt.Errorf("share %d fields of batch %d of %s: %w", len(sets), b.Number, p.partition, err)
 	}

@@ -51,18 +51,19 @@ func BenchmarkClaimMemory(b *testing.B) {
 			store, _ := alone(b)
 			p := somePartition()
 			memory, _ := takeOver(b, store, p, 1)
-			for b.Loop() {
-				list := make([]pipeline.Claim, 10_000)
-				for done := 0; done < n; done += len(list) {
-					for i := range list {
-						list[i] = pipeline.Claim{Key: fmt.Sprintf("conv/acme/p1/%d", done+i), Offset: int64(done + i)}
-					}
-					claim(b, memory, batch(p, uint64(done/len(list)+1)), list)
+			list := make([]pipeline.Claim, 10_000)
+			for done := 0; done < n; done += len(list) {
+				for i := range list {
+					list[i] = pipeline.Claim{Key: fmt.Sprintf("conv/acme/p1/%d", done+i), Offset: int64(done + i)}
 				}
+				claim(b, memory, batch(p, uint64(done/len(list)+1)), list)
 			}
-			usage, err := store.Usage(b.Context())
-			if err != nil {
-				b.Fatal(err)
+			var usage map[string]state.Usage
+			for b.Loop() {
+				var err error
+				if usage, err = store.Usage(b.Context()); err != nil {
+					b.Fatal(err)
+				}
 			}
 			b.ReportMetric(float64(usage["claims"].Bytes)/float64(n), "redis-bytes/claim")
 		})
