@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -84,7 +86,7 @@ func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 	if err != nil {
 		return err
 	}
-	membership, err := consumers.NewGroup(w.cluster)
+	membership, err := consumers.NewGroup(w.cluster, slices.Sorted(maps.Keys(loops))...)
 	if err != nil {
 		return err
 	}
@@ -178,7 +180,11 @@ func (w *worker) connect(ctx context.Context) error {
 	if w.books, err = openBooks(w.settings, w.log, w.metrics.insertRetried); err != nil {
 		return err
 	}
-	if err := waitFor(ctx, w.log, "ClickHouse", w.books.Ping); err != nil {
+	ready := w.books.Ping
+	if w.settings.Migrate {
+		ready = w.books.Migrate // makes the database, too
+	}
+	if err := waitFor(ctx, w.log, "ClickHouse", ready); err != nil {
 		return err
 	}
 	done()
@@ -207,11 +213,6 @@ func (w *worker) prepare(ctx context.Context) (incarnations map[string]string, e
 	}
 	done()
 	done = w.health.waits("schema")
-	if w.settings.Migrate {
-		if err := w.books.Migrate(ctx); err != nil {
-			return nil, err
-		}
-	}
 	if err := w.books.Check(ctx); err != nil {
 		return nil, err
 	}
