@@ -21,17 +21,18 @@ func (t *taking) chain(c *change) {
 	case moved < 0:
 		t.takeBack(c, chain, own, -moved)
 	}
-	chain.Paid += moved
+	chain.Total += moved
 }
 
 // bracketMove is the difference between what the brackets pay on a revenue and
-// what was paid. Where the rule is gone the conversion's own reward goes whole.
+// what they paid until now. Where the rule is gone the conversion's own reward
+// goes whole.
 func (t *taking) bracketMove(c *change, chain *Chain, own *Reward, revenue *big.Int) int64 {
 	if c.rule != nil {
-		return BracketTotal(t.table(c), revenue) - chain.Paid
+		return BracketTotal(t.table(c), revenue) - chain.Total
 	}
 	if own != nil {
-		return -own.Net
+		return -own.Due
 	}
 	return 0
 }
@@ -75,43 +76,56 @@ func (t *taking) pay(c *change, chain *Chain, own *Reward, amount int64) {
 	if own == nil {
 		t.entry.Rewards = append(t.entry.Rewards, t.newReward(c.rule, c.reward, c.part.Period))
 		own = &t.entry.Rewards[len(t.entry.Rewards)-1]
+		own.HasCap, own.Cap = c.reward.HasMax, c.reward.MaxAmountMinor
 	}
 	if !own.Chained {
 		own.Chained, own.Older = true, chain.Newest
 		chain.Newest = t.credit.ConversionID
 	}
-	t.move(own, own.Net+amount, c.rule, t.own(), "")
+	t.due(own, own.Due+amount, c, t.own(), t.reason())
+}
+
+// due sets a reward's part in its period's total, and with it its net value.
+func (t *taking) due(r *Reward, part int64, c *change, why cause, reason string) {
+	r.Due = part
+	if r.HasCap {
+		part = min(part, r.Cap)
+	}
+	t.move(r, part, c.rule, why, reason)
 }
 
 func (t *taking) takeBack(c *change, chain *Chain, own *Reward, amount int64) {
 	if own != nil {
-		mine := min(own.Net, amount)
-		t.move(own, own.Net-mine, c.rule, t.own(), t.reason())
+		mine := min(own.Due, amount)
+		t.due(own, own.Due-mine, c, t.own(), t.reason())
 		amount -= mine
 		unlink(chain, own, t.credit.ConversionID)
 	}
 	for at := chain.Newest; at != "" && amount > 0; {
 		entry, r := t.link(c, at)
+		if r == nil {
+			break // a chain that was torn ends here
+		}
 		older := r.Older
 		t.ledgers.entries.write(entryKey(t.credit, at))
-		part := min(r.Net, amount)
-		t.move(r, r.Net-part, c.rule, cause{conversion: at, conversionTime: entry.ConversionTime}, ReasonBrackets)
+		part := min(r.Due, amount)
+		t.due(r, r.Due-part, c, cause{conversion: at, conversionTime: entry.ConversionTime}, ReasonBrackets)
 		amount -= part
 		unlink(chain, r, at)
 		at = older
 	}
 }
 
-// unlink takes a reward that is worth nothing off the newest end of its chain;
+// unlink takes a reward that is due nothing off the newest end of its chain;
 // one further down is passed over until it gets there.
 func unlink(chain *Chain, r *Reward, conversion string) {
-	if r.Net == 0 && chain.Newest == conversion {
+	if r.Due == 0 && chain.Newest == conversion {
 		chain.Newest, r.Chained, r.Older = r.Older, false, ""
 	}
 }
 
-// link is the reward of a chain that one conversion has, nil when its entry is
-// not loaded.
+// link is the reward of a chain that one conversion has; the entry is nil when
+// it is not loaded.
 func (t *taking) link(c *change, conversion string) (*Entry, *Reward) {
 	entry := t.ledgers.entries.read(entryKey(t.credit, conversion))
 	if entry == nil {
@@ -130,11 +144,14 @@ func (t *taking) missingLinks(missing []string, c *change) []string {
 	after := new(big.Int).Add(&chain.Revenue, big.NewInt(c.delta))
 	amount := -t.bracketMove(c, chain, t.entry.reward(c.part.Rule, c.part.Reward), after)
 	for at := chain.Newest; at != "" && amount > 0; {
-		_, r := t.link(c, at)
-		if r == nil {
+		entry, r := t.link(c, at)
+		if entry == nil {
 			return t.ledgers.entries.want(missing, entryKey(t.credit, at))
 		}
-		amount -= r.Net
+		if r == nil {
+			break
+		}
+		amount -= r.Due
 		at = r.Older
 	}
 	return missing

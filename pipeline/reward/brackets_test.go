@@ -117,6 +117,22 @@ func TestBrackets_table_is_that_of_the_version_at_the_periods_first_instant(t *t
 	}
 }
 
+func TestBrackets_a_cap_bounds_each_reward_and_moves_nothing_elsewhere(t *testing.T) {
+	rule := bracketRule(program.Lifetime, program.Bracket{FromMinor: 0, BasisPoints: 1000})
+	rule.Rewards[0].HasMax, rule.Rewards[0].MaxAmountMinor = true, 70
+	b := newBook(t, oneRule(rule))
+	a, c := sale("a", 1000, "r"), sale("c", 500, "r")
+	expect(t, b.take(a), moved{reward.Earned, 70, 70})
+	expect(t, b.take(c), moved{reward.Earned, 50, 50})
+	a = next(a, 800, true)
+	expect(t, b.take(a)) // 80 of the total are its part, still above the cap
+	a = next(a, 600, true)
+	expect(t, b.take(a), moved{reward.Reversed, 10, 60})
+	expect(t, b.take(next(a, 0, false)), moved{reward.Reversed, 60, 0})
+	expect(t, b.take(next(c, 0, false)), moved{reward.Reversed, 50, 0})
+	b.check()
+}
+
 func TestBrackets_rule_that_is_gone_takes_the_own_reward_back_whole(t *testing.T) {
 	b := newBook(t, oneRule(bracketRule(program.Quarter, accelerator...)))
 	a, c := sale("a", 900_000, "r"), sale("c", 200_000, "r")

@@ -57,8 +57,12 @@ type Reward struct {
 	Budget      string `cbor:"12,keyasint,omitempty"`
 	Day         int32  `cbor:"15,keyasint"` // of its conversion, in the zone of then
 
-	// A reward with brackets stands in its period's chain while it is worth
-	// something: from the newest, each names the conversion of the one before.
+	// A reward with brackets has a part in its period's total, Due, and is worth
+	// that part up to its cap. While it has one it stands in the period's chain:
+	// from the newest, each names the conversion of the one before.
+	Due     int64  `cbor:"16,keyasint,omitempty"`
+	HasCap  bool   `cbor:"17,keyasint,omitempty"`
+	Cap     int64  `cbor:"18,keyasint,omitempty"` // max_amount_minor of the conversion's version (§9 (41))
 	Chained bool   `cbor:"13,keyasint,omitempty"`
 	Older   string `cbor:"14,keyasint,omitempty"`
 }
@@ -87,7 +91,7 @@ type TierHeld struct {
 // Chain is the sum of a reward with brackets over one period.
 type Chain struct {
 	Revenue big.Int `cbor:"1,keyasint"`
-	Paid    int64   `cbor:"2,keyasint,omitempty"` // the net of all its rewards
+	Total   int64   `cbor:"2,keyasint,omitempty"` // what the brackets pay on it: the sum of what its rewards are due
 	Newest  string  `cbor:"3,keyasint,omitempty"` // conversion of the newest reward in the chain
 }
 
