@@ -3,12 +3,14 @@ package analytics
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/grapevinehq/grapevine/internal/enginetest"
+	"github.com/grapevinehq/grapevine/internal/golden"
 	"github.com/grapevinehq/grapevine/pipeline"
 )
 
@@ -107,30 +109,68 @@ func write(t testing.TB, b *Books, bounds pipeline.Bounds, blocks ...pipeline.Bl
 // ask returns the rows of a query, each as its values joined by spaces.
 func ask(t testing.TB, b *Books, query string, args ...any) []string {
 	t.Helper()
+	var out []string
+	each(t, b, query, args, func(_ []string, row []any) {
+		words := make([]string, len(row))
+		for i, v := range row {
+			words[i] = fmt.Sprint(v)
+		}
+		out = append(out, strings.Join(words, " "))
+	})
+	return out
+}
+
+// rowsOf returns the rows of a query by column; dates are text.
+func rowsOf(t testing.TB, b *Books, query string, args ...any) []golden.Row {
+	t.Helper()
+	var out []golden.Row
+	each(t, b, query, args, func(columns []string, row []any) {
+		r := golden.Row{}
+		for i, v := range row {
+			if at, ok := v.(time.Time); ok {
+				v = at.Format(time.DateOnly)
+			}
+			r[columns[i]] = v
+		}
+		out = append(out, r)
+	})
+	return out
+}
+
+// each scans every row of a query; a null is nil.
+func each(t testing.TB, b *Books, query string, args []any, take func(columns []string, row []any)) {
+	t.Helper()
 	rows, err := b.conn.Query(t.Context(), query, args...)
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 	defer rows.Close()
-	var out []string
 	for rows.Next() {
-		places := make([]any, len(rows.ColumnTypes()))
+		row := make([]any, len(rows.ColumnTypes()))
 		for i, c := range rows.ColumnTypes() {
-			places[i] = newOf(c.ScanType())
+			row[i] = reflect.New(c.ScanType()).Interface()
 		}
-		if err := rows.Scan(places...); err != nil {
+		if err := rows.Scan(row...); err != nil {
 			t.Fatalf("%s: %v", query, err)
 		}
-		words := make([]string, len(places))
-		for i, p := range places {
-			words[i] = fmt.Sprint(pointee(p))
+		for i, p := range row {
+			row[i] = pointee(reflect.ValueOf(p).Elem())
 		}
-		out = append(out, strings.Join(words, " "))
+		take(rows.Columns(), row)
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
-	return out
+}
+
+func pointee(v reflect.Value) any {
+	if v.Kind() != reflect.Pointer {
+		return v.Interface()
+	}
+	if v.IsNil() {
+		return nil
+	}
+	return v.Elem().Interface()
 }
 
 func one(t testing.TB, b *Books, query string, args ...any) string {

@@ -1,4 +1,5 @@
--- Visitors come from the projection by_visitor, the rest from program_figures.
+-- Visitors come from the projection by_visitor, the rest from program_figures. A
+-- day of which nothing is left, as its conversions were cancelled, has no row.
 CREATE OR REPLACE VIEW program_daily
 SQL SECURITY INVOKER
 AS SELECT
@@ -46,4 +47,5 @@ FROM
     GROUP BY org_id, program_id, day
 )
 GROUP BY org_id, program_id, day
+HAVING clicks != 0 OR conversions != 0 OR revenue_minor != 0 OR rewards_earned != 0 OR reward_cost_minor != 0
 COMMENT 'A program by day, in its time zone, of the event''s time; money in minor units, net, on the day of the conversion';
