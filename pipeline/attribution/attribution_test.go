@@ -233,3 +233,18 @@ func TestDecide_does_not_depend_on_the_order_of_touches(t *testing.T) {
 		}
 	})
 }
+
+func BenchmarkDecide(b *testing.B) {
+	touches := make([]Touch, 8)
+	for i := range touches {
+		touches[i] = touch(int64(i)*hour*7, "k", string(rune('a'+i%3)))
+	}
+	for _, m := range []program.Model{program.LastClick, program.TimeDecay} {
+		q := Question{Time: 100 * hour, CustomerID: "c", Settings: settings(m), Member: nobody, Touches: touches}
+		b.Run(string(m), func(b *testing.B) {
+			for b.Loop() {
+				Decide(q)
+			}
+		})
+	}
+}

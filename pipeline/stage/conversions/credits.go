@@ -15,7 +15,7 @@ func (h *handOver) credits(orgID, programID string, decidedAt int64) []event.Cre
 			Currency: c.Currency, AmountMinor: c.Amount, NetMinor: c.NetMinor, Counts: c.Counts,
 			Shares: c.Shares, Index: b.Index, Rules: b.Rules,
 		}
-		if b.Index >= 0 {
+		if b.Index >= 0 && b.Index < len(c.Shares) {
 			list[i].CreditPPM = c.Shares[b.Index]
 		}
 	}

@@ -35,7 +35,7 @@ const (
 // links, binds or counts holds for those after it, in the same batch too.
 func (k *work) Decide() error {
 	d := decider{work: k, dirty: make(map[string]func() ([]byte, error)), claimed: make(map[string]bool)}
-	k.record = record{}
+	k.record, k.encoded, k.begun = record{}, nil, nil // what follows changes the facts
 	for i := range k.events {
 		k.record.Decisions = append(k.record.Decisions, d.decide(i))
 	}

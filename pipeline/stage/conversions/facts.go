@@ -1,6 +1,7 @@
 package conversions
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/grapevinehq/grapevine/pipeline/attribution"
@@ -66,12 +67,16 @@ func (k *work) Facts() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the facts of %d conversions: %w", len(k.records), err)
 	}
+	k.begun = b
 	return b, nil
 }
 
-// TakeFacts replaces what LookUp found.
+// TakeFacts replaces what LookUp found, unless it is the same.
 func (k *work) TakeFacts(b []byte) error {
-	k.facts = facts{}
+	if k.begun != nil && bytes.Equal(b, k.begun) {
+		return nil
+	}
+	k.facts, k.begun = facts{}, nil
 	if err := decode(b, &k.facts); err != nil {
 		return fmt.Errorf("read the facts of batch %d: %w", k.bounds.Number, err)
 	}

@@ -20,6 +20,7 @@ func (k *work) LookUp(ctx context.Context, progress pipeline.Progress) error {
 	if err := k.configure(ctx); err != nil {
 		return err
 	}
+	k.begun = nil
 	k.facts, k.linked = facts{TimedOut: progress.TimedOut}, nil
 	k.facts.init()
 	if err := k.findTaken(ctx); err != nil {

@@ -1,6 +1,7 @@
 package conversions
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/grapevinehq/grapevine/pipeline"
@@ -81,11 +82,16 @@ func (k *work) Record() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode %d decisions: %w", len(k.record.Decisions), err)
 	}
+	k.encoded = b
 	return b, nil
 }
 
-// TakeRecord takes a journalled record.
+// TakeRecord takes a journalled record, which mostly is the one encoded here.
 func (k *work) TakeRecord(b []byte) error {
+	if k.encoded != nil && bytes.Equal(b, k.encoded) {
+		return nil
+	}
+	k.encoded = nil
 	k.record = record{}
 	if err := decode(b, &k.record); err != nil {
 		return fmt.Errorf("read the record of batch %d: %w", k.bounds.Number, err)

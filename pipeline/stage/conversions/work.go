@@ -19,9 +19,11 @@ type work struct {
 
 	catalog *program.Catalog
 	facts   facts
+	begun   []byte              // the encoded facts, as long as nothing has changed them
 	linked  map[string][]string // visitors that the batch itself may link, by customer
 	lost    map[int]string      // what a conversion is a duplicate by, from the claims
 	record  record
+	encoded []byte // the record, as encoded here
 }
 
 // entry is one decoded record.
