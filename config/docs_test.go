@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -131,4 +132,102 @@ func short(d time.Duration) string {
 		text = strings.TrimSuffix(text, "0m")
 	}
 	return text
+}
+
+func TestDocs_programs(t *testing.T) {
+	const path = "../docs/programs.md"
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing strings.Builder
+	for _, entry := range unsupported {
+		fmt.Fprintf(&missing, "- %s (`%s` of a rule)\n", entry.what, entry.key)
+	}
+	r := &jsonschema.Reflector{}
+	if err := r.AddGoComments(here, "."); err != nil {
+		t.Fatal(err)
+	}
+	var keys strings.Builder
+	for _, part := range []struct {
+		title string
+		of    reflect.Type
+	}{
+		{"A file", reflect.TypeFor[ProgramsFile]()},
+		{"exchange_rates", reflect.TypeFor[RateSpec]()},
+		{"bots.networks", reflect.TypeFor[NetworkSpec]()},
+		{"bots.user_agents", reflect.TypeFor[AgentSpec]()},
+		{"orgs", reflect.TypeFor[OrgSpec]()},
+		{"orgs.teams", reflect.TypeFor[TeamSpec]()},
+		{"orgs.budgets", reflect.TypeFor[BudgetSpec]()},
+		{"orgs.segments", reflect.TypeFor[SegmentSpec]()},
+		{"orgs.access", reflect.TypeFor[AccessSpec]()},
+		{"orgs.programs", reflect.TypeFor[ProgramSpec]()},
+		{"orgs.programs.goals", reflect.TypeFor[GoalSpec]()},
+		{"orgs.programs.versions, orgs.templates", reflect.TypeFor[VersionSpec]()},
+		{"attribution", reflect.TypeFor[AttributionSpec]()},
+		{"rules", reflect.TypeFor[RuleSpec]()},
+		{"rules.limit", reflect.TypeFor[LimitSpec]()},
+		{"rules.tiers", reflect.TypeFor[TierSpec]()},
+		{"rules.rewards, rules.tiers.rewards", reflect.TypeFor[RewardSpec]()},
+		{"rules.rewards.brackets", reflect.TypeFor[BracketSpec]()},
+	} {
+		fmt.Fprintf(&keys, "### %s\n\n| key | what |\n|---|---|\n", part.title)
+		programKeys(t, &keys, r.CommentMap, part.of)
+		keys.WriteString("\n")
+	}
+	want := between(t, string(page), "unsupported", missing.String())
+	want = between(t, want, "keys", strings.TrimRight(keys.String(), "\n")+"\n")
+	upToDate(t, path, []byte(want))
+}
+
+// between replaces what stands between two marks of a page.
+func between(t *testing.T, page, mark, text string) string {
+	t.Helper()
+	first, last := "<!-- "+mark+":begin -->\n", "<!-- "+mark+":end -->"
+	before, rest, found := strings.Cut(page, first)
+	_, after, closed := strings.Cut(rest, last)
+	if !found || !closed {
+		t.Fatalf("the page has no marks %q", mark)
+	}
+	return before + first + text + last + after
+}
+
+func programKeys(t *testing.T, out *strings.Builder, comments map[string]string, of reflect.Type) {
+	t.Helper()
+	for i := range of.NumField() {
+		f := of.Field(i)
+		if f.Anonymous && f.Type.Name() == "VersionBody" {
+			programKeys(t, out, comments, f.Type)
+			continue
+		}
+		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if key == "" || key == "-" {
+			continue
+		}
+		comment := comments[here+"."+of.Name()+"."+f.Name]
+		if comment == "" {
+			t.Errorf("%s.%s has no comment", of.Name(), f.Name)
+		}
+		name := "`" + key + "`"
+		if strings.Contains(f.Tag.Get("jsonschema"), "required") {
+			name += " *"
+		}
+		fmt.Fprintf(out, "| %s | %s%s |\n", name, oneLine(comment, f.Name, key), words(f.Type))
+	}
+	if _, isFile := of.FieldByName("ExchangeRates"); isFile {
+		out.WriteString("\n(* is required, be it by way of a template.)\n")
+	}
+}
+
+// words are the values that a key takes, where they are few.
+func words(of reflect.Type) string {
+	if of.Kind() == reflect.Slice {
+		of = of.Elem()
+	}
+	list, ok := enums[of]
+	if !ok {
+		return ""
+	}
+	return " One of `" + strings.Join(list, "`, `") + "`."
 }

@@ -198,7 +198,7 @@ type VersionBody struct {
 	Locale Locale `json:"locale,omitempty"`
 	// Timezone of periods and reports; UTC by default.
 	Timezone Zone `json:"timezone,omitempty"`
-	// DedupeWindow within which a repeated click is a duplicate; 1h by default.
+	// DedupeWindow is the time within which a repeated click is a duplicate; 1h by default.
 	DedupeWindow *time.Duration `json:"dedupe_window,omitempty"`
 	// Attribution says which touches earn which credit.
 	Attribution AttributionSpec `json:"attribution,omitempty"`
@@ -219,7 +219,7 @@ type AttributionSpec struct {
 	Model program.Model `json:"model,omitempty"`
 	// Window before a conversion within which a touch counts; 720h by default.
 	Window *time.Duration `json:"window,omitempty"`
-	// HalfLife of time_decay; 168h by default.
+	// HalfLife is that of time_decay; 168h by default.
 	HalfLife *time.Duration `json:"half_life,omitempty"`
 	// Order of the kinds of candidates: the first kind that yields one wins; coupon, click, touch by default.
 	Order []program.CandidateKind `json:"order,omitempty" jsonschema:"minItems=1"`
@@ -251,7 +251,7 @@ type RuleSpec struct {
 	When string `json:"when,omitempty" jsonschema:"minLength=1"`
 	// Segments of which the referrer must be in at least one.
 	Segments []ID `json:"segments,omitempty" jsonschema:"minItems=1"`
-	// ExceptSegments of which the referrer must be in none.
+	// ExceptSegments are those of which the referrer must be in none.
 	ExceptSegments []ID `json:"except_segments,omitempty"`
 	// Period over which tiers and brackets count; lifetime by default.
 	Period program.Period `json:"period,omitempty"`
@@ -282,7 +282,7 @@ type LimitSpec struct {
 	Period program.Period `json:"period,omitempty"`
 	// Count of rewards.
 	Count *int64 `json:"count,omitempty" jsonschema:"minimum=1"`
-	// AmountMinor of money, in the program's currency.
+	// AmountMinor is an amount of money, in the program's currency.
 	AmountMinor *int64 `json:"amount_minor,omitempty" jsonschema:"minimum=1"`
 }
 
