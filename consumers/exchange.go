@@ -7,12 +7,15 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 )
 
-// Three requests go over kafka-go's connections (its routing, TLS and SASL) but
+// Four requests go over kafka-go's connections (its routing, TLS and SASL) but
 // are written and read here, which kafka-go allows for by protocol.RawExchanger:
 //
 //   - Fetch, because kafka-go does not pass on the end of a batch, its timestamp
 //     type or the size of a cut-off answer, and copies every record twice;
 //   - Metadata of a version that tells topic ids, which kafka-go does not speak;
+//   - Heartbeat, because kafka-go sends it to any broker instead of the group's
+//     coordinator, and reads the error code where the throttle time stands, so
+//     that it takes every refusal for an acknowledgement;
 //   - ListOffsets for many partitions at once, which kafka-go sends one by one.
 
 // Versions that are written and read here, and the Kafka that brought them.
@@ -20,6 +23,7 @@ const (
 	fetchVersion       = 11 // Apache Kafka 2.3
 	metadataVersion    = 10 // Apache Kafka 2.8
 	listOffsetsVersion = 5  // Apache Kafka 2.2
+	heartbeatVersion   = 2  // Apache Kafka 0.11
 )
 
 // maxAnswer bounds every answer but those of Fetch, in bytes.
@@ -64,6 +68,8 @@ var (
 	_ protocol.RawExchanger  = (*fetchRequest)(nil)
 	_ protocol.BrokerMessage = (*fetchRequest)(nil)
 	_ protocol.RawExchanger  = (*topicsRequest)(nil)
+	_ protocol.RawExchanger  = (*heartbeatRequest)(nil)
+	_ protocol.GroupMessage  = (*heartbeatRequest)(nil)
 	_ protocol.RawExchanger  = (*offsetsRequest)(nil)
 	_ protocol.BrokerMessage = (*offsetsRequest)(nil)
 	_ io.ReadWriter          = (*protocol.Conn)(nil)

@@ -73,7 +73,7 @@ func zombieRefused(t *testing.T, b *bed) {
 		t.Fatal(err)
 	}
 	b.join(consumers.Clicks) // a second member makes another generation
-	<-old.ctx.Done()
+	awaitEnd(t, old.ctx)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for { // while members rejoin, the last generation's commits may still be taken

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/segmentio/kafka-go"
-
 	"github.com/grapevinehq/grapevine/pipeline"
 )
 
@@ -45,14 +43,7 @@ func (l *lease) until() time.Time { return time.Unix(0, l.ends.Load()) }
 func (l *lease) heartbeat(ctx context.Context) error {
 	sent := time.Now()
 	o := l.cluster.options
-	ctx, cancel := context.WithTimeout(ctx, min(o.RequestTimeout, o.SessionTimeout/2))
-	defer cancel()
-	answer, err := l.cluster.client.Heartbeat(ctx, &kafka.HeartbeatRequest{
-		GroupID: o.Group, GenerationID: l.member.generation, MemberID: l.member.id,
-	})
-	if err == nil {
-		err = answer.Error
-	}
+	err := l.cluster.heartbeat(ctx, l.member, min(o.RequestTimeout, o.SessionTimeout/2))
 	if err != nil {
 		return fmt.Errorf("heartbeat of %s in generation %d: %w", l.member.id, l.member.generation, fenced(err))
 	}

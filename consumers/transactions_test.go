@@ -202,4 +202,3 @@ func (b *bed) deleteRecords(client *kgo.Client, topic string, before int64) {
 		b.t.Fatalf("delete records: %+v, %v", answer, err)
 	}
 }
-
