@@ -248,6 +248,25 @@ orgs: [{id: o, programs: [{id: p, team: t, versions: [{valid_from: 2026-01-01T00
 	}
 }
 
+func TestLoadPrograms_follows_links_as_a_mounted_map_has_them(t *testing.T) {
+	volume := t.TempDir()
+	write(t, volume, "..2026_11_01/programs.yaml", "version: 1\norgs: [{id: mounted}]\n")
+	for link, to := range map[string]string{"..data": "..2026_11_01", "programs.yaml": "..data/programs.yaml"} {
+		if err := os.Symlink(to, filepath.Join(volume, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	linked := filepath.Join(t.TempDir(), "programs")
+	if err := os.Symlink(volume, linked); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{volume, linked} {
+		if c := load(t, path); len(c.Orgs) != 1 || c.Orgs["mounted"] == nil {
+			t.Errorf("%s: orgs %v", path, c.Orgs)
+		}
+	}
+}
+
 func TestLoadPrograms_says_what_it_could_not_read(t *testing.T) {
 	for _, path := range []string{t.TempDir(), filepath.Join(t.TempDir(), "none.yaml")} {
 		if _, err := LoadPrograms(path); err == nil || !strings.Contains(err.Error(), path) {

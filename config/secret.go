@@ -34,6 +34,10 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // LogValue hides the text from slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
+// AcceptsNumber allows a secret of digits without quotes, rather than repeat it
+// in an error.
+func (*Secret) AcceptsNumber() {}
+
 // UnmarshalText takes the text.
 func (s *Secret) UnmarshalText(text []byte) error {
 	s.value = string(text)

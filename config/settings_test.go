@@ -170,6 +170,13 @@ func TestSecret_shows_itself_nowhere(t *testing.T) {
 	}
 }
 
+func TestSecret_takes_digits_as_they_are(t *testing.T) {
+	s, err := LoadSettings(settingsFile(t, "redis: {password: 0123}\n"), nil)
+	if err != nil || s.Redis.Password.Reveal() != "0123" {
+		t.Error(err)
+	}
+}
+
 func TestSettings_have_a_variable_each(t *testing.T) {
 	seen := map[string]string{}
 	for _, s := range allSettings() {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -28,65 +29,63 @@ const (
 
 // readSource reads a file, or every .yaml and .yml file under a folder, sorted
 // by name. Hidden files and folders are left out.
-func readSource(path string) ([]sourceFile, error) {
-	info, err := os.Stat(path)
+func readSource(from string) ([]sourceFile, error) {
+	info, err := os.Stat(from)
 	if err != nil {
 		return nil, fmt.Errorf("read programs: %w", err)
 	}
 	if !info.IsDir() {
-		text, err := readFile(path)
-		return []sourceFile{{filepath.Base(path), path, text}}, err
+		text, err := readFile(from)
+		return []sourceFile{{filepath.Base(from), from, text}}, err
 	}
-	paths, err := programFiles(path)
+	names, err := programFiles(from)
 	if err != nil {
 		return nil, fmt.Errorf("read programs: %w", err)
 	}
-	if len(paths) == 0 {
-		return nil, fmt.Errorf("read programs: the folder %s holds no .yaml file", path)
+	if len(names) == 0 {
+		return nil, fmt.Errorf("read programs: the folder %s holds no .yaml file", from)
 	}
-	files := make([]sourceFile, 0, len(paths))
-	for _, p := range paths {
+	files := make([]sourceFile, len(names))
+	for i, name := range names {
+		p := filepath.Join(from, filepath.FromSlash(name))
 		text, err := readFile(p)
 		if err != nil {
 			return nil, err
 		}
-		name, err := filepath.Rel(path, p)
-		if err != nil {
-			return nil, fmt.Errorf("read programs: %w", err)
-		}
-		files = append(files, sourceFile{filepath.ToSlash(name), p, text})
+		files[i] = sourceFile{name, p, text}
 	}
-	slices.SortFunc(files, func(a, b sourceFile) int { return strings.Compare(a.name, b.name) })
 	return files, nil
 }
 
-// programFiles walks a folder. Links to files are followed, as a mounted
-// configuration map is made of them.
-func programFiles(folder string) (paths []string, err error) {
-	err = filepath.WalkDir(folder, func(p string, entry fs.DirEntry, err error) error {
+// programFiles are the names of the files under a folder, with slashes, sorted.
+// Links to files are followed, as a mounted configuration map is made of them.
+func programFiles(folder string) (names []string, err error) {
+	tree := os.DirFS(folder)
+	err = fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if p != folder && strings.HasPrefix(entry.Name(), ".") {
+		if name != "." && strings.HasPrefix(entry.Name(), ".") {
 			if entry.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		ext := filepath.Ext(p)
+		ext := path.Ext(name)
 		if entry.IsDir() || ext != ".yaml" && ext != ".yml" {
 			return nil
 		}
-		info, err := os.Stat(p)
+		info, err := fs.Stat(tree, name)
 		if err != nil {
 			return err
 		}
 		if info.Mode().IsRegular() {
-			paths = append(paths, p)
+			names = append(names, name)
 		}
 		return nil
 	})
-	return paths, err
+	slices.Sort(names)
+	return names, err
 }
 
 func readFile(path string) ([]byte, error) {

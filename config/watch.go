@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -116,12 +117,12 @@ func fingerprint(path string) string {
 		note(path)
 		return out.String()
 	}
-	paths, err := programFiles(path)
+	names, err := programFiles(path)
 	if err != nil {
 		fmt.Fprintf(&out, "%v\n", err)
 	}
-	for _, p := range paths {
-		note(p)
+	for _, name := range names {
+		note(filepath.Join(path, filepath.FromSlash(name)))
 	}
 	return out.String()
 }
