@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -112,7 +113,7 @@ func (i *insert) complete() error {
 	return nil
 }
 
-// fit checks one column, and makes dates of days.
+// fit checks one column, makes dates of days, and keeps times in their range.
 func (t *table) fit(c pipeline.Column, rows int) (any, error) {
 	kind, ok := t.types[c.Name]
 	if !ok {
@@ -128,7 +129,28 @@ func (t *table) fit(c pipeline.Column, rows int) (any, error) {
 	if days, ok := c.Data.([]int32); ok && kind == "Date32" {
 		return dates(days), nil
 	}
+	if ticks, ok := c.Data.([]int64); ok && strings.HasPrefix(kind, "DateTime64") {
+		return clamped(ticks), nil
+	}
 	return c.Data, nil
+}
+
+// lastTick is the last millisecond whose nanoseconds fit an int64, in April of
+// 2262: the driver counts in them on the way to DateTime64(3), and what lies
+// beyond would come out as some other time.
+const lastTick = math.MaxInt64 / int64(time.Millisecond)
+
+// clamped keeps times to what can be stored.
+func clamped(ticks []int64) []int64 {
+	outside := func(ms int64) bool { return ms < -lastTick || ms > lastTick }
+	if !slices.ContainsFunc(ticks, outside) {
+		return ticks
+	}
+	ticks = slices.Clone(ticks)
+	for i, ms := range ticks {
+		ticks[i] = min(max(ms, -lastTick), lastTick)
+	}
+	return ticks
 }
 
 // length counts the values of a column, of those types that stages give.
