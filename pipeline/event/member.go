@@ -25,7 +25,7 @@ func decodeTombstone(rec *Record, dst *Member) (problems []string) {
 		return []string{shorten("the key of a tombstone is not orgid/member_id: "+strings.ToValidUTF8(string(rec.Key), "\uFFFD"), maxProblemText)}
 	}
 	dst.Forget, dst.MemberID = true, id
-	dst.Envelope = Envelope{Type: TypeMember, Time: rec.Time, OrgID: org}
+	dst.Envelope = Envelope{Type: TypeMember, Time: min(max(rec.Time, earliest), latest), OrgID: org}
 	return nil
 }
 

@@ -1,0 +1,163 @@
+package members
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/grapevinehq/grapevine/pipeline/member"
+)
+
+// key is the id under which a loss is claimed: an update is reported once, for
+// whichever code it lost first.
+func (l *loss) key() string {
+	return "taken/" + prefixed(l.OrgID) + l.MemberID + "/" + place(l.Partition, l.Offset)
+}
+
+// findLosses finds the updates that list codes which others hold, among all
+// updates that list a code of the batch's members: an update of the batch may
+// take a code from one that was applied long ago, or lose it.
+func (k *work) findLosses(ctx context.Context) ([]loss, error) {
+	shelf := books{k.Reader}
+	touched := k.touched()
+	own, err := shelf.histories(ctx, nil, touched)
+	if err != nil {
+		return nil, err
+	}
+	codes := codesOf(touched, own)
+	claimants, err := shelf.claimants(ctx, nil, codes)
+	if err != nil {
+		return nil, err
+	}
+	histories, err := shelf.histories(ctx, nil, rivals(codes, claimants))
+	if err != nil {
+		return nil, err
+	}
+	var found report
+	for i, c := range codes {
+		if n := len(claimants[i]); n > 1 {
+			found.add(c, member.Settle(c.ns, c.code, histories[:n]).Losses)
+			histories = histories[n:]
+		}
+	}
+	return found.losses(), nil
+}
+
+// rivals are the claimants of every code that has several, code after code.
+func rivals(codes []codeRef, claimants [][]string) (refs []memberRef) {
+	for i, ids := range claimants {
+		if len(ids) > 1 {
+			for _, id := range ids {
+				refs = append(refs, memberRef{codes[i].org, id})
+			}
+		}
+	}
+	return refs
+}
+
+// touched are the members whose updates the batch applies, each once.
+func (k *work) touched() []memberRef {
+	var refs []memberRef
+	seen := map[memberRef]bool{}
+	for i := range k.facts.Inputs {
+		in := &k.facts.Inputs[i]
+		ref := memberRef{in.OrgID, in.MemberID}
+		if in.Verdict == applied && !seen[ref] {
+			seen[ref] = true
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
+// codesOf are all codes that the members ever listed, each once: an update in
+// the middle of a history can change who lost a code it does not list.
+func codesOf(refs []memberRef, histories []*member.History) []codeRef {
+	var codes []codeRef
+	seen := map[codeRef]bool{}
+	for i, h := range histories {
+		for j := range h.Updates {
+			for _, ns := range member.Namespaces {
+				for _, code := range h.Updates[j].Codes(ns) {
+					c := codeRef{refs[i].org, ns, code}
+					if !seen[c] {
+						seen[c] = true
+						codes = append(codes, c)
+					}
+				}
+			}
+		}
+	}
+	return codes
+}
+
+// report collects losses by update.
+type report struct {
+	byKey map[string]*loss
+	taken map[string][]string
+}
+
+func (r *report) add(c codeRef, losses []member.Loss) {
+	if r.byKey == nil {
+		r.byKey, r.taken = map[string]*loss{}, map[string][]string{}
+	}
+	for _, l := range losses {
+		one := &loss{OrgID: c.org, MemberID: l.MemberID, Partition: l.Update.Partition, Offset: l.Update.Offset}
+		key := one.key()
+		if r.byKey[key] == nil {
+			r.byKey[key] = one
+		}
+		kind := "referral"
+		if c.ns == member.Coupon {
+			kind = "coupon"
+		}
+		r.taken[key] = append(r.taken[key], fmt.Sprintf("the %s code %s is held by %s", kind, strconv.Quote(c.code), strconv.Quote(l.Owner)))
+	}
+}
+
+// losses are in an order of their own, the same wherever they are found.
+func (r *report) losses() []loss {
+	keys := make([]string, 0, len(r.byKey))
+	for key := range r.byKey {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	all := make([]loss, len(keys))
+	for i, key := range keys {
+		slices.Sort(r.taken[key])
+		all[i] = *r.byKey[key]
+		all[i].Detail = strings.Join(r.taken[key], "; ")
+	}
+	return all
+}
+
+// readOriginals reads the records of the losses that the batch reports.
+func (k *work) readOriginals(ctx context.Context) error {
+	if len(k.won) == 0 {
+		return nil
+	}
+	keys := make([]string, len(k.won))
+	for i := range k.won {
+		keys[i] = memberRef{k.won[i].OrgID, k.won[i].MemberID}.originalKey()
+	}
+	found, err := k.Reader.ReadShared(ctx, nil, keys)
+	if err != nil {
+		return fmt.Errorf("read the records of %d updates that lost a code: %w", len(keys), err)
+	}
+	for i := range k.won {
+		l := &k.won[i]
+		value, ok := found[i][place(l.Partition, l.Offset)]
+		if !ok {
+			// Forgotten in the meantime: there is nothing left to report.
+			l.Original = original{}
+			continue
+		}
+		if err := decode(value, &l.Original); err != nil {
+			return fmt.Errorf("the record of %s at offset %d: %w", l.MemberID, l.Offset, err)
+		}
+	}
+	k.won = slices.DeleteFunc(k.won, func(l loss) bool { return l.Original.Key == nil })
+	return nil
+}
