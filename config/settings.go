@@ -215,8 +215,6 @@ type ClickHouse struct {
 	TLS TLS `json:"tls"`
 	// Compression of blocks on their way.
 	Compression Compression `json:"compression"`
-	// DedupeWindow is how many parts a table remembers, to know a batch that is sent again; shared by all workers.
-	DedupeWindow int `json:"dedupe_window" jsonschema:"minimum=100000"`
 }
 
 // Addresses are those in use.
@@ -268,7 +266,7 @@ func Defaults() Settings {
 		},
 		Redis: Redis{Addr: "127.0.0.1:6379"},
 		ClickHouse: ClickHouse{
-			Addr: "127.0.0.1:9000", Database: "referral", Username: "default", Compression: "none", DedupeWindow: 100_000,
+			Addr: "127.0.0.1:9000", Database: "referral", Username: "default", Compression: "none",
 		},
 		Programs:        "programs.yaml",
 		ReloadInterval:  2 * time.Second,
@@ -286,7 +284,7 @@ func Defaults() Settings {
 // settingEnums are the values that settings take.
 var settingEnums = map[reflect.Type][]string{
 	reflect.TypeFor[Mechanism]():   {string(Plain), string(ScramSHA256), string(ScramSHA512)},
-	reflect.TypeFor[Compression](): {"none", "lz4", "zstd"},
+	reflect.TypeFor[Compression](): {"none", "lz4"},
 	reflect.TypeFor[LogLevel]():    {"debug", "info", "warn", "error"},
 	reflect.TypeFor[LogFormat]():   {"text", "json"},
 }

@@ -87,7 +87,7 @@ redis:
   addr: r:1
   addrs: [r:1, r:2]
   db: 3
-clickhouse: {database: "a-b", compression: brotli, dedupe_window: 100, password: "${X}", password_file: /none}
+clickhouse: {database: "a-b", compression: brotli, password: "${X}", password_file: /none}
 http: {addr: nowhere}
 batch: {max_events: many, max_wait: 0s}
 hash_secret_previous: old
@@ -112,8 +112,7 @@ shutdown_timeout: 30
 		`redis.addrs: and ` + "`addr`" + ` exclude each other`,
 		`:13:7: redis.db: must be 0 in a cluster, not 3`,
 		`clickhouse.database: must be letters, digits and underscores`,
-		`clickhouse.compression: must be one of none, lz4, zstd, not "brotli"`,
-		`clickhouse.dedupe_window: must be at least 100000, not 100`,
+		`clickhouse.compression: must be one of none, lz4, not "brotli"`,
 		`clickhouse.password_file: and ` + "`password`" + ` exclude each other`,
 		`:15:14: http.addr: must be host:port, not "nowhere"`,
 		`:16:21: batch.max_events: must be a whole number, not "many"`,
