@@ -119,6 +119,26 @@ func TestLoadPrograms_orders_versions_half_open(t *testing.T) {
 	}
 }
 
+func TestLoadPrograms_takes_versions_that_touch_in_any_order(t *testing.T) {
+	c, err := loadText(t, `version: 1
+orgs:
+  - id: o
+    programs:
+      - id: p
+        versions:
+          - {valid_from: 2026-07-01T00:00:00Z, valid_to: 2026-12-01T00:00:00Z, currency: USD}
+          - {valid_from: 2026-01-01T00:00:00Z, valid_to: 2026-07-01T00:00:00Z, currency: EUR}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]string{"2026-06-30T23:59:59Z": "EUR", "2026-07-01T00:00:00Z": "USD"} {
+		if v, active := c.Program("o", "p").At(millis(t, at)); !active || v.Currency != want {
+			t.Errorf("at %s: %s, active %v", at, v.Currency, active)
+		}
+	}
+}
+
 func TestLoadPrograms_keeps_rates_exact_and_sorted(t *testing.T) {
 	rates := load(t, example).Rates
 	want := []program.Rate{
