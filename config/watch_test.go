@@ -74,3 +74,25 @@ func TestNewWatcher_refuses_a_bad_file(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+func TestWatcher_reads_a_change_once_and_when_it_has_settled(t *testing.T) {
+	folder := t.TempDir()
+	write(t, folder, "programs.yaml", "version: 1\n")
+	var out bytes.Buffer
+	w, err := NewWatcher(folder, time.Hour, slog.New(slog.NewTextHandler(&out, nil)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.look()
+	write(t, folder, "programs.yaml", "version: 1\norgs: [{id: a")
+	w.look()
+	if w.Err() != nil {
+		t.Error("read while it was being written")
+	}
+	for range 5 {
+		w.look()
+	}
+	if n := strings.Count(out.String(), "were not reloaded"); n != 1 || w.Err() == nil {
+		t.Errorf("told %d times: %s", n, out.String())
+	}
+}
