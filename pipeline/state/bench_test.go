@@ -116,8 +116,12 @@ func BenchmarkShared(b *testing.B) {
 		sets[i] = set(keys[i], "1", string(make([]byte, 200)))
 	}
 	share(b, memory, batch(p, 1), sets...)
+	last := uint64(1)
 	b.Run("apply=1000", func(b *testing.B) {
-		measure(b, client, func(n uint64) { share(b, memory, batch(p, n+1), sets...) })
+		measure(b, client, func(uint64) {
+			last++
+			share(b, memory, batch(p, last), sets...)
+		})
 	})
 	b.Run("read=1000", func(b *testing.B) {
 		measure(b, client, func(uint64) {

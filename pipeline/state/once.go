@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	_ "embed" // the script
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -81,14 +82,26 @@ func (s *Store) RegisterTopic(ctx context.Context, name string, topic Topic) (To
 	return registered, nil
 }
 
+// ErrSecretConfigured means that a secret cannot be generated, since what is
+// hashed already was hashed under one of the settings.
+var ErrSecretConfigured = errors.New("the installation has a configured hash secret")
+
 // HashSecret returns the installation's generated secret of 32 bytes, the same
-// for all workers: the first one to ask makes it.
+// for all workers: the first one to ask makes it. Where something else was set
+// as Meta hash_secret, the mark of a configured secret, it is ErrSecretConfigured.
 func (s *Store) HashSecret(ctx context.Context) ([]byte, error) {
 	secret := make([]byte, 32)
 	if _, err := rand.Read(secret); err != nil {
 		return nil, fmt.Errorf("make a hash secret: %w", err)
 	}
-	return s.SetMeta(ctx, "hash_secret", secret)
+	standing, err := s.SetMeta(ctx, "hash_secret", secret)
+	if err != nil {
+		return nil, err
+	}
+	if len(standing) != len(secret) {
+		return nil, fmt.Errorf("%w: its workers have used a hash_secret of their settings so far: set the same one here", ErrSecretConfigured)
+	}
+	return standing, nil
 }
 
 // PutRevision keeps the source of a configuration by its hash.

@@ -38,6 +38,15 @@ func TestHashSecret_is_the_same_for_every_worker(t *testing.T) {
 	}
 }
 
+func TestHashSecret_is_not_generated_beside_a_configured_one(t *testing.T) {
+	store, _ := alone(t)
+	if _, err := store.SetMeta(t.Context(), "hash_secret", []byte("a mark")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.HashSecret(t.Context())
+	wantError(t, "a generated secret", err, state.ErrSecretConfigured)
+}
+
 func TestRegisterTopic_returns_what_was_registered_first(t *testing.T) {
 	store, client := alone(t)
 	first := state.Topic{Incarnation: "one", Partitions: 8}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"testing"
 
@@ -48,7 +49,7 @@ func alone(t testing.TB) (*state.Store, *redis.Client) {
 
 func initialised(t testing.TB, client redis.UniversalClient) *state.Store {
 	t.Helper()
-	store, err := state.Open(t.Context(), client, state.Options{Encoder: 7})
+	store, err := state.Open(t.Context(), client, state.Options{Encoder: 7, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
