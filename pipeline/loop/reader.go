@@ -146,14 +146,14 @@ func (r *run) fetch(ctx context.Context, from int64, wait time.Duration, rest *t
 // take counts how many records of the tail fit into the batch; full when a
 // limit ends it.
 func (r *run) take(rest *tail, have, bytes int) (n, size int, full bool) {
-	now := r.Now()
+	now, grace := r.Now(), r.Grace()
 	for i := range rest.records {
 		rec := &rest.records[i]
 		grown := size + len(rec.Key) + len(rec.Value)
 		if have+i >= r.Limits.MaxEvents || (have+i > 0 && bytes+grown > r.Limits.MaxBytes) {
 			return i, size, true
 		}
-		if r.ripeAt(rec, rest.readAt).After(now) {
+		if ripeAt(rec, rest.readAt, grace).After(now) {
 			return i, size, false
 		}
 		size = grown
@@ -163,8 +163,7 @@ func (r *run) take(rest *tail, have, bytes int) (n, size int, full bool) {
 
 // ripeAt is when a record may be decided: a grace after its Kafka timestamp,
 // and at most that long after it was read.
-func (r *run) ripeAt(rec *event.Record, readAt time.Time) time.Time {
-	grace := r.Grace()
+func ripeAt(rec *event.Record, readAt time.Time, grace time.Duration) time.Time {
 	if grace == 0 {
 		return time.Time{}
 	}
@@ -177,7 +176,7 @@ func (r *run) ripeAt(rec *event.Record, readAt time.Time) time.Time {
 
 // ripen waits for the first record of the tail.
 func (r *run) ripen(ctx context.Context, rest *tail) error {
-	timer := time.NewTimer(r.ripeAt(&rest.records[0], rest.readAt).Sub(r.Now()) + time.Millisecond)
+	timer := time.NewTimer(ripeAt(&rest.records[0], rest.readAt, r.Grace()).Sub(r.Now()) + time.Millisecond)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -1,0 +1,55 @@
+# Everything a newcomer needs; `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+GO ?= go
+BIN := bin/grapevine
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build bin/grapevine
+	@mkdir -p bin
+	$(GO) build -trimpath -o $(BIN) ./cmd/grapevine
+
+.PHONY: demo
+demo: build ## engines, traffic, pipeline and a live summary, all on this machine
+	$(BIN) demo
+
+.PHONY: up
+up: build ## the three engines alone
+	$(BIN) up
+
+.PHONY: test
+test: ## every test, on real engines, with the race detector
+	$(GO) test -race -timeout 15m ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for a while (FUZZTIME=30s each)
+	@for package in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-30s} $$package || exit 1; \
+	  done; done
+
+.PHONY: bench
+bench: build ## the click job and the conversions beside their floors, medians of three
+	$(GO) run ./internal/bench
+
+.PHONY: lint
+lint: ## gofmt, go vet, golangci-lint with the direction of dependencies
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/go.mod golangci-lint run
+
+.PHONY: vuln
+vuln: ## known vulnerabilities (needs the Go vulnerability database)
+	$(GO) tool -modfile=tools/go.mod govulncheck ./...
+
+.PHONY: docs
+docs: ## what the code generates: configuration reference and schema
+	$(GO) generate ./...
+
+.PHONY: clean
+clean: ## remove what was built; fetched engines stay in .engines
+	rm -rf bin

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/grapevinehq/grapevine/consumers"
+)
+
+// clickJob is the whole job: the binary in a process of its own, from its first
+// commit until every click is acknowledged.
+func clickJob(ctx context.Context, g *ground) (figure, error) {
+	name, err := g.fresh(ctx)
+	if err != nil {
+		return figure{}, err
+	}
+	return g.job(ctx, name, consumers.Clicks)
+}
+
+// conversionJob is the same for conversions: first the clicks that they are
+// attributed to, then as many conversions as asked for.
+func conversionJob(ctx context.Context, g *ground) (figure, error) {
+	name, err := g.fresh(ctx)
+	if err != nil {
+		return figure{}, err
+	}
+	if _, err := g.job(ctx, name, consumers.Clicks); err != nil {
+		return figure{}, err
+	}
+	if err := g.simulate(ctx, "--clicks", "0", "--conversions", fmt.Sprint(g.options.conversions)); err != nil {
+		return figure{}, err
+	}
+	return g.job(ctx, name, consumers.Conversions)
+}
+
+// job runs the binary until it is idle, and measures one topic.
+func (g *ground) job(ctx context.Context, name, topic string) (figure, error) {
+	cluster, err := g.cluster(name)
+	if err != nil {
+		return figure{}, err
+	}
+	defer cluster.Close()
+	before, err := behind(ctx, cluster, topic)
+	if err != nil {
+		return figure{}, err
+	}
+	c := exec.CommandContext(ctx, g.options.binary, "run", "--exit-when-idle")
+	c.Env = g.environ(name)
+	c.Stderr = os.Stderr
+	if os.Getenv("BENCH_LOG") == "" {
+		c.Stderr = nil
+	}
+	if err := c.Start(); err != nil {
+		return figure{}, err
+	}
+	elapsed, err := awaitTopic(ctx, cluster, topic, before)
+	if waited := c.Wait(); err == nil {
+		err = waited
+	}
+	if err != nil {
+		return figure{}, err
+	}
+	usage := c.ProcessState.SysUsage().(*syscall.Rusage)
+	f := figure{events: int(before), elapsed: elapsed, cpu: c.ProcessState.UserTime() + c.ProcessState.SystemTime(), peak: usage.Maxrss << 10}
+	f.redis, err = g.redisBytes(ctx)
+	return f, err
+}
+
+// awaitTopic waits until a topic is acknowledged to its end, and tells the time
+// since its first batch was bound.
+func awaitTopic(ctx context.Context, cluster *consumers.Cluster, topic string, before int64) (time.Duration, error) {
+	var began time.Time
+	for {
+		left, err := behind(ctx, cluster, topic)
+		if err != nil {
+			return 0, err
+		}
+		if began.IsZero() && (left < before || bound(ctx, cluster, topic)) {
+			began = time.Now()
+		}
+		if left == 0 {
+			return time.Since(began), nil
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// bound tells whether any partition has been bound: its commit says so.
+func bound(ctx context.Context, cluster *consumers.Cluster, topic string) bool {
+	lags, err := cluster.Lags(ctx, topic)
+	if err != nil {
+		return false
+	}
+	for _, l := range lags {
+		if l.Committed >= 0 && l.End > l.Committed {
+			return true
+		}
+	}
+	return false
+}
+
+// behind sums what is not acknowledged.
+func behind(ctx context.Context, cluster *consumers.Cluster, topic string) (int64, error) {
+	lags, err := cluster.Lags(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	for _, l := range lags {
+		n += l.Behind()
+	}
+	return n, nil
+}
+
+// redisBytes is what Redis holds, beyond what an empty one does.
+func (g *ground) redisBytes(ctx context.Context) (int64, error) {
+	client := redis.NewClient(&redis.Options{Addr: g.redis.Addr})
+	defer client.Close()
+	var total int64
+	iter := client.Scan(ctx, 0, "*", 10_000).Iterator()
+	pipe := client.Pipeline()
+	var usages []*redis.IntCmd
+	for iter.Next(ctx) {
+		usages = append(usages, pipe.MemoryUsage(ctx, iter.Val()))
+	}
+	if err := iter.Err(); err != nil {
+		return 0, fmt.Errorf("list the keys of Redis: %w", err)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return 0, fmt.Errorf("ask Redis for memory: %w", err)
+	}
+	for _, u := range usages {
+		total += u.Val()
+	}
+	return total, nil
+}
