@@ -148,7 +148,7 @@ func formatStorage(ctx context.Context, java, classpath, dir string) error {
 	cmd := exec.CommandContext(ctx, java, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", classpath,
 		"kafka.tools.StorageTool", "format", "-t", base64.RawURLEncoding.EncodeToString(id[:]), "-c", serverProperties(dir))
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("format the storage of Apache Kafka: %w: %s", err, lastLines(string(output), 8))
+		return fmt.Errorf("format the storage of Apache Kafka, which needs Java 17 or newer: %w: %s", err, lastLines(string(output), 8))
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/grapevinehq/grapevine/internal/enginetest"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { enginetest.MainWithoutLeaks(m) }
 
 func TestRedis_is_shared_and_answers(t *testing.T) {
 	addr := enginetest.Redis(t)

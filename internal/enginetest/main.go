@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/grapevinehq/grapevine/internal/engine"
 )
 
@@ -19,6 +21,19 @@ const startTimeout = 5 * time.Minute
 // Main runs the tests of a package that uses engines, stops the engines after
 // the last one, and exits. It never returns.
 func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// MainWithoutLeaks is [Main], and fails if a goroutine is left when the tests
+// have passed and the engines have stopped.
+func MainWithoutLeaks(m *testing.M, options ...goleak.Option) {
+	code := Run(m)
+	if code == 0 {
+		if err := goleak.Find(options...); err != nil {
+			fmt.Fprintf(os.Stderr, "enginetest: %v\n", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
 
 // Run is [Main] for a TestMain that has something to do after the tests: it
 // returns the exit code. In a child that is the embedded ClickHouse it never
@@ -47,7 +62,8 @@ func (e *engines) folder(name string) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.dir == "" {
-		dir, err := os.MkdirTemp("", "grapevine-engines-")
+		removeAbandoned()
+		dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", folderPrefix, os.Getpid()))
 		if err != nil {
 			return "", err
 		}
