@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/redis/go-redis/v9"
@@ -63,6 +64,7 @@ func openRedis(s *config.Settings) (redis.UniversalClient, error) {
 	if len(addrs) == 0 {
 		addrs = []string{s.Redis.Addr}
 	}
+	redis.SetLogger(quiet{}) // package state tells of outages itself, once each
 	return redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs:         addrs,
 		IsClusterMode: s.Redis.Cluster || len(addrs) > 1,
@@ -74,3 +76,9 @@ func openRedis(s *config.Settings) (redis.UniversalClient, error) {
 		ClientName:    "grapevine",
 	}), nil
 }
+
+// quiet drops what the Redis client says of single connections.
+type quiet struct{}
+
+// Printf implements the client's logger.
+func (quiet) Printf(context.Context, string, ...any) {}

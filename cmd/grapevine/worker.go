@@ -26,6 +26,7 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/stage/clicks"
 	"github.com/grapevinehq/grapevine/pipeline/stage/conversions"
 	"github.com/grapevinehq/grapevine/pipeline/stage/credits"
+	"github.com/grapevinehq/grapevine/pipeline/stage/members"
 	"github.com/grapevinehq/grapevine/pipeline/state"
 )
 
@@ -253,7 +254,7 @@ func (w *worker) loops(ctx context.Context, incarnations map[string]string) (map
 	loops := make(map[string]*loop.Loop)
 	for _, stage := range w.stages(recall.NewHasher(id), secrets, incarnations) {
 		loops[stage.Topic()] = &loop.Loop{
-			Stage: stage, State: w.store, Barrier: barrier, Books: w.books, Publisher: publisher,
+			Stage: stage, State: w.store, Barrier: w.barrierOf(stage.Topic(), barrier), Books: w.books, Publisher: publisher,
 			Metrics: metrics, Log: w.log,
 			Limits:   loop.Limits{MaxEvents: w.settings.Batch.MaxEvents, MaxBytes: w.settings.Batch.MaxBytes, MaxWait: w.settings.Batch.MaxWait},
 			Revision: w.catalogs.revision,
@@ -281,6 +282,25 @@ func (w *worker) grace(topic string) func() time.Duration {
 	return func() time.Duration { return w.catalogs.present().grace }
 }
 
+// bounded is a barrier that opens after a while, whatever is still missing.
+type bounded struct {
+	*consumers.Barrier
+	most func() time.Duration
+}
+
+// Wait implements pipeline.Barrier.
+func (b bounded) Wait(ctx context.Context, topics []string) (pipeline.Progress, error) {
+	return b.WaitAtMost(ctx, topics, b.most())
+}
+
+// barrierOf bounds the wait of conversions by attribution_max_wait.
+func (w *worker) barrierOf(topic string, b *consumers.Barrier) pipeline.Barrier {
+	if topic != consumers.Conversions {
+		return b
+	}
+	return bounded{b, func() time.Duration { return w.catalogs.present().maxWait }}
+}
+
 // retention is how long clicks and event ids are remembered.
 func (w *worker) retention() time.Duration {
 	return w.catalogs.present().LongestDedupeWindow + w.settings.DedupeRetention
@@ -289,9 +309,11 @@ func (w *worker) retention() time.Duration {
 // stages makes the five stages.
 func (w *worker) stages(hasher recall.Hasher, secrets [][click.SecretBytes]byte, incarnations map[string]string) []pipeline.Stage {
 	limits := event.Limits{MaxFutureSkew: w.settings.MaxFutureSkew}
-	directory := newDirectory(w.store.SharedReader(incarnations))
+	reader := w.store.SharedReader(incarnations)
+	directory := directory{members.NewDirectory(reader, members.DefaultDirectoryLimit)}
 	memory := recall.Options{Retention: w.retention().Milliseconds(), Buckets: 64}
 	return []pipeline.Stage{
+		&members.Stage{Catalogs: w.catalogs, Reader: reader, Limits: limits, Recall: hasher, Retention: w.retention},
 		&clicks.Stage{Catalogs: w.catalogs, Directory: directory, Limits: limits, Recall: hasher, Secrets: secrets, Retention: w.retention},
 		conversions.New(conversions.Options{Catalogs: w.catalogs, Touches: w.books, Directory: directory, Books: w.books, Hasher: hasher, Recall: memory, Limits: limits}),
 		&credits.Stage{Catalogs: w.catalogs, Books: w.books, Retention: w.retention()},
