@@ -225,7 +225,8 @@ func TestGroup_ends_a_generation_that_its_heartbeats_learn_is_over(t *testing.T)
 
 // refuseHeartbeats answers the next of our own heartbeats with an error.
 // kafka-go's speak version 0 and are not touched.
-func refuseHeartbeats(c *kfake.Cluster, n int, with *kerr.Error) {
+func refuseHeartbeats(c *kfake.Cluster, n int, with *kerr.Error) <-chan struct{} {
+	refused := make(chan struct{}, 1)
 	c.ControlKey(int16(kmsg.Heartbeat), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		if n == 0 || request.GetVersion() == 0 {
 			return nil, nil, false
@@ -234,8 +235,13 @@ func refuseHeartbeats(c *kfake.Cluster, n int, with *kerr.Error) {
 		n--
 		answer := request.ResponseKind().(*kmsg.HeartbeatResponse)
 		answer.ErrorCode = with.Code
+		select {
+		case refused <- struct{}{}:
+		default:
+		}
 		return answer, nil, true
 	})
+	return refused
 }
 
 func awaitEnd(t *testing.T, ctx context.Context) {
@@ -251,10 +257,12 @@ func TestLease_runs_out_when_heartbeats_are_not_acknowledged(t *testing.T) {
 	b, c := faulty(t)
 	b.create(1)
 	s := b.join(consumers.Clicks).source(consumers.Clicks, 0)
-	refuseHeartbeats(c, 1<<30, kerr.CoordinatorNotAvailable)
-	time.Sleep(2 * consumers.MaxHeartbeat)
+	refused := refuseHeartbeats(c, 1<<30, kerr.CoordinatorNotAvailable)
+	<-refused
 	last := s.source.Lease()
-	time.Sleep(2 * consumers.MaxHeartbeat)
+	for range 3 {
+		<-refused
+	}
 	if s.source.Lease() != last || s.ctx.Err() != nil {
 		t.Errorf("the lease went from %s to %s, the generation: %v", last, s.source.Lease(), context.Cause(s.ctx))
 	}

@@ -163,9 +163,8 @@ func (g *Group) joinFailed(err error) error {
 // connections are those of the membership, which kafka-go would not let go of
 // while it waits for an answer.
 type connections struct {
-	mu     sync.Mutex
-	open   map[net.Conn]bool
-	closed bool
+	mu   sync.Mutex
+	open map[net.Conn]bool
 }
 
 func (c *connections) dial(dialer *net.Dialer) func(context.Context, string, string) (net.Conn, error) {

@@ -2,6 +2,7 @@ package consumers
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -129,7 +130,7 @@ type decoder struct {
 
 // decode reads all whole batches of an answer. whole tells whether there was any.
 func (d *decoder) decode(log []byte) (whole bool, err error) {
-	slices.SortFunc(d.aborted, func(a, b abortedTransaction) int { return compareInt64(a.first, b.first) })
+	slices.SortFunc(d.aborted, func(a, b abortedTransaction) int { return cmp.Compare(a.first, b.first) })
 	d.records = make([]event.Record, 0, countRecords(log))
 	for {
 		batch, rest, err := nextBatch(log)
@@ -334,14 +335,4 @@ func (c *cursor) bytes() []byte {
 	taken := c.rest[:n:n]
 	c.rest = c.rest[n:]
 	return taken
-}
-
-func compareInt64(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
