@@ -16,7 +16,7 @@ import (
 
 func startClickHouse(t *testing.T, o engine.ClickHouseOptions) *engine.ClickHouse {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a first fetch included
 	defer cancel()
 	o.Dir = t.TempDir()
 	server, err := engine.StartClickHouse(ctx, o)

@@ -74,6 +74,7 @@ func runClient(ctx context.Context, progress io.Writer, what, dir, program strin
 	cmd.Dir = dir
 	var output strings.Builder
 	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.WaitDelay = 5 * time.Second // a client that is killed may leave children that hold its output open
 	stop := tick(progress, what, start)
 	err := cmd.Run()
 	stop()

@@ -79,7 +79,7 @@ func startParent(t *testing.T, dir string) (*exec.Cmd, started) {
 // startAll starts all engines in dir for this test.
 func startAll(t *testing.T, dir string) *engine.Engines {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a first fetch included
 	defer cancel()
 	e, err := engine.Start(ctx, engine.Options{Dir: dir})
 	if err != nil {
