@@ -1,12 +1,6 @@
 package conversions
 
-import (
-	"errors"
-	"fmt"
-
-	"github.com/grapevinehq/grapevine/pipeline/event"
-	"github.com/grapevinehq/grapevine/pipeline/money"
-)
+import "github.com/grapevinehq/grapevine/pipeline/event"
 
 // adjustment applies an adjustment to the counted conversion of its program and
 // conversion_id, or lets it wait for that (§9 (16)).
@@ -19,18 +13,13 @@ func (d *decider) adjustment(i int, e *entry) decision {
 	}
 	switch {
 	case customer != "" && customer != a.CustomerID:
-		return dead(i, invalid, fmt.Sprintf("conversion_id %q is another customer's conversion", a.ConversionID))
+		return dead(i, invalid, anothers(a.ConversionID))
 	case c == nil:
-		d.saveWaiting(n, append(d.facts.Waiting[n], waiting{store(a), d.records[i].Offset, d.records[i].Time}))
-		return decision{Index: i, Verdict: waits}
+		return d.wait(i, e)
 	}
 	made := decision{Index: i, Verdict: applied}
 	if err := d.apply(&made, n, c, store(a), a, d.records[i].Offset); err != nil {
-		reason := invalid
-		if errors.Is(err, money.ErrNoRate) {
-			reason = noExchangeRate
-		}
-		return dead(i, reason, err.Error())
+		return dead(i, refusal(err), err.Error())
 	}
 	return made
 }
@@ -69,23 +58,4 @@ func (d *decider) recount(a *event.Adjustment, c *conversion) {
 		s.count(c.Kind, -1)
 	}
 	d.dirty[memoryKey(standingPrefix, n)] = func() ([]byte, error) { return encode(s) }
-}
-
-// applyWaiting applies the adjustments that waited for a conversion, in the
-// order in which they came. Those of other customers, and those that cannot be
-// applied, go on waiting, until their time is up.
-func (d *decider) applyWaiting(made *decision, e *entry, c *conversion) {
-	n, env := e.conversion, e.Envelope()
-	list := d.facts.Waiting[n]
-	if len(list) == 0 {
-		return
-	}
-	var left []waiting
-	for _, w := range list {
-		a := w.Adjustment.restore(env.OrgID, env.ProgramID)
-		if a.CustomerID != c.CustomerID || d.apply(made, n, c, w.Adjustment, a, w.Offset) != nil {
-			left = append(left, w)
-		}
-	}
-	d.saveWaiting(n, left)
 }

@@ -36,6 +36,7 @@ const (
 func (k *work) Decide() error {
 	d := decider{work: k, dirty: make(map[string]func() ([]byte, error)), claimed: make(map[string]bool)}
 	k.record, k.encoded, k.begun = record{}, nil, nil // what follows changes the facts
+	d.settle()
 	for i := range k.events {
 		k.record.Decisions = append(k.record.Decisions, d.decide(i))
 	}
@@ -56,6 +57,7 @@ type decider struct {
 	// claimed are the conversion_ids of this batch's conversions that claimed
 	// theirs: the books do not have them yet.
 	claimed map[string]bool
+	pended  map[string]bool // what the books are to be asked about, by name
 }
 
 // decide gives an event its verdict, in the order of §9 (15).

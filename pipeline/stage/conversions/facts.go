@@ -23,6 +23,7 @@ type facts struct {
 	// TimedOut: the barrier was left by attribution_max_wait, so that clicks and
 	// members may be missing.
 	TimedOut bool              `cbor:"11,keyasint,omitempty"`
+	Pending  []pending         `cbor:"12,keyasint,omitempty"`
 	Coupons  map[string]string `cbor:"10,keyasint,omitempty"` // org, code, time
 }
 

@@ -89,12 +89,43 @@ func (k *work) findState(ctx context.Context) error {
 			reads.add(waitingPrefix, e.conversion)
 		}
 	}
+	reads.key(pendingKey)
+	values, err := k.session.Memory.Get(ctx, reads.keys)
+	if err != nil {
+		return fmt.Errorf("look up the state of customers, %d keys: %w", len(reads.keys), err)
+	}
+	for i, value := range values {
+		if value == nil {
+			continue
+		}
+		if reads.keys[i] == pendingKey {
+			if err := decode(value, &k.facts.Pending); err != nil {
+				return fmt.Errorf("decode %s: %w", pendingKey, err)
+			}
+			continue
+		}
+		if err := k.facts.take(reads.prefixes[i], reads.names[i], value); err != nil {
+			return fmt.Errorf("decode %s (%s): %w", reads.keys[i], reads.names[i], err)
+		}
+	}
+	return k.findPending(ctx)
+}
+
+// findPending reads the adjustments that wait for what the books are asked about
+// in this batch.
+func (k *work) findPending(ctx context.Context) error {
+	var reads reads
+	for i := range k.facts.Pending {
+		if p := &k.facts.Pending[i]; p.due(k.bounds.Time) && k.facts.Waiting[p.name()] == nil {
+			reads.add(waitingPrefix, p.name())
+		}
+	}
 	if len(reads.keys) == 0 {
 		return nil
 	}
 	values, err := k.session.Memory.Get(ctx, reads.keys)
 	if err != nil {
-		return fmt.Errorf("look up the state of customers, %d keys: %w", len(reads.keys), err)
+		return fmt.Errorf("look up waiting adjustments, %d keys: %w", len(reads.keys), err)
 	}
 	for i, value := range values {
 		if value == nil {
@@ -124,6 +155,11 @@ func (r *reads) add(prefix, name string) {
 	r.prefixes = append(r.prefixes, prefix)
 	r.names = append(r.names, name)
 	r.keys = append(r.keys, memoryKey(prefix, name))
+}
+
+// key adds a key that stands for itself.
+func (r *reads) key(key string) {
+	r.prefixes, r.names, r.keys = append(r.prefixes, ""), append(r.names, key), append(r.keys, key)
 }
 
 // take decodes one value of the memory.
@@ -156,6 +192,13 @@ func (k *work) findElsewhere(ctx context.Context) error {
 	var queries []ConversionQuery
 	var names []string
 	asked := make(map[string]bool)
+	for i := range k.facts.Pending {
+		if p := &k.facts.Pending[i]; p.due(k.bounds.Time) && len(k.facts.Waiting[p.name()]) > 0 {
+			asked[p.name()] = true
+			names = append(names, p.name())
+			queries = append(queries, p.Query)
+		}
+	}
 	for _, e := range k.live {
 		if e.Type == event.TypeIdentityLink {
 			continue

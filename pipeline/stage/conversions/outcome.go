@@ -15,6 +15,10 @@ func (k *work) Outcome() (pipeline.Outcome, error) {
 	var b books
 	counts := make(map[pipeline.Count]int)
 	var taken []recall.Entry
+	for i := range k.record.Letters {
+		o.DeadLetters = append(o.DeadLetters, k.late(&k.record.Letters[i]))
+		counts[pipeline.Count{Type: event.TypeAdjustment, Verdict: k.record.Letters[i].Reason}]++
+	}
 	for i := range k.record.Decisions {
 		d := &k.record.Decisions[i]
 		e := &k.events[d.Index]
@@ -32,6 +36,10 @@ func (k *work) Outcome() (pipeline.Outcome, error) {
 		key, id := k.identity(d.Index)
 		taken = append(taken, recall.Entry{Key: key, Event: id})
 		b.add(k, d, e)
+		for j := range d.Letters {
+			o.DeadLetters = append(o.DeadLetters, k.late(&d.Letters[j]))
+			counts[pipeline.Count{Type: event.TypeAdjustment, Verdict: d.Letters[j].Reason}]++
+		}
 		if err := k.publish(&o, d, e); err != nil {
 			return pipeline.Outcome{}, fmt.Errorf("encode what becomes of offset %d: %w", k.records[d.Index].Offset, err)
 		}

@@ -11,8 +11,9 @@ import (
 // record is what was decided: all that a replay needs beside the input records.
 // It holds values, not configuration: a replay asks nothing of anybody.
 type record struct {
-	Decisions []decision `cbor:"1,keyasint"`
-	Writes    []write    `cbor:"2,keyasint,omitempty"`
+	Decisions []decision   `cbor:"1,keyasint"`
+	Letters   []lateLetter `cbor:"3,keyasint,omitempty"` // of adjustments that the books settled
+	Writes    []write      `cbor:"2,keyasint,omitempty"`
 }
 
 // write is one value of the partition's memory; nil deletes it.
@@ -39,6 +40,7 @@ type decision struct {
 	Applied  []adjustmentRow         `cbor:"12,keyasint,omitempty"` // by an adjustment; by a conversion, those that waited for it
 	HandOver []handOver              `cbor:"13,keyasint,omitempty"` // what rewards are told
 	Early    bool                    `cbor:"15,keyasint,omitempty"` // by attribution_max_wait
+	Letters  []lateLetter            `cbor:"16,keyasint,omitempty"` // about adjustments that waited
 	Margin   *float64                `cbor:"14,keyasint,omitempty"` // of the program version
 }
 

@@ -108,7 +108,9 @@ func newRecord(kind event.Type, id string, hours int64, base, more data) sent {
 }
 
 // send writes events as one batch.
-func (s *scene) send(events ...sent) *scene {
+func (s *scene) send(events ...sent) *scene { return s.sendTo(s.parts[0], events...) }
+
+func (s *scene) sendTo(p *partition, events ...sent) *scene {
 	records := make([]event.Record, len(events))
 	for i, e := range events {
 		s.offset++
@@ -116,7 +118,7 @@ func (s *scene) send(events ...sent) *scene {
 		succeed(s.t, err)
 		records[i] = event.Record{Offset: s.offset, Time: golden.WrittenAt, Key: []byte(e.key), Value: value}
 	}
-	s.parts[0].work(records)
+	p.work(records)
 	return s
 }
 
@@ -320,7 +322,7 @@ func TestStage_adjustments_wait_for_their_conversion(t *testing.T) {
 		moved = append(moved, fmt.Sprint(r["event_id"], r["amount_minor"], "@", r["offset"]))
 	}
 	expect(t, "adjustments", moved, []string{"r1-100@1", "r2-200@3"})
-	expect(t, "dead letters", s.reasons(), []string{"6:invalid"})
+	expect(t, "dead letters", s.reasons(), []string{"2:invalid", "6:invalid"})
 	if n := len(s.rows[waitingTable]); n != 3 {
 		t.Errorf("%d adjustments waited; want 3", n)
 	}

@@ -127,42 +127,6 @@ func (c *conversion) inProgram(amount int64) (int64, error) {
 	return c.Rate.Convert(amount)
 }
 
-// waiting is an adjustment that arrived before its conversion.
-type waiting struct {
-	Adjustment storedAdjustment `cbor:"1,keyasint"`
-	Offset     int64            `cbor:"2,keyasint"`
-	KafkaTime  int64            `cbor:"3,keyasint"` // it waits 72 hours from here
-}
-
-// storedAdjustment is an adjustment's own fields, to be applied later.
-type storedAdjustment struct {
-	EventID      string               `cbor:"1,keyasint"`
-	Source       string               `cbor:"2,keyasint"`
-	Time         int64                `cbor:"3,keyasint"`
-	ConversionID string               `cbor:"4,keyasint"`
-	CustomerID   string               `cbor:"5,keyasint"`
-	Kind         event.AdjustmentKind `cbor:"6,keyasint"`
-	HasAmount    bool                 `cbor:"7,keyasint,omitempty"`
-	Amount       int64                `cbor:"8,keyasint,omitempty"`
-	Reason       string               `cbor:"9,keyasint,omitempty"`
-}
-
-// store takes the fields of an adjustment.
-func store(a *event.Adjustment) storedAdjustment {
-	return storedAdjustment{a.ID, a.Source, a.Time, a.ConversionID, a.CustomerID, a.Kind, a.HasAmount, a.AmountMinor, a.Reason}
-}
-
-// restore is the adjustment in its org and program again.
-func (s storedAdjustment) restore(orgID, programID string) *event.Adjustment {
-	return &event.Adjustment{
-		Envelope: event.Envelope{
-			ID: s.EventID, Source: s.Source, Type: event.TypeAdjustment, Time: s.Time, OrgID: orgID, ProgramID: programID,
-		},
-		ConversionID: s.ConversionID, CustomerID: s.CustomerID, Kind: s.Kind,
-		HasAmount: s.HasAmount, AmountMinor: s.Amount, Reason: s.Reason,
-	}
-}
-
 // version stands before everything that this package encodes.
 const version = 1
 

@@ -38,7 +38,7 @@ type world struct {
 	again   []golden.Row // redelivered
 	credits []event.Credit
 	told    []string
-	lookUps int
+	pace    int64 // ms from batch to batch
 }
 
 type clicked struct {
@@ -65,7 +65,7 @@ func newWorld(t testing.TB, programs []byte, partitions int) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, catalog: catalog, claims: map[string]string{}, rows: map[string][]golden.Row{}}
+	w := &world{t: t, catalog: catalog, claims: map[string]string{}, rows: map[string][]golden.Row{}, pace: 1}
 	w.stage = New(Options{
 		Catalogs: w, Touches: w, Directory: w, Books: w, Hasher: recall.NewHasher([16]byte{1}),
 		Recall: recall.Options{Retention: 72 * 3600 * 1000, Buckets: 4}, Limits: event.DefaultLimits,
@@ -103,7 +103,7 @@ func (p *partition) work(records []event.Record) pipeline.Outcome {
 	t, ctx := p.world.t, context.Background()
 	p.bounds.Partition = pipeline.Partition{Topic: topic, Incarnation: "i", ID: p.id}
 	p.bounds.Number++
-	p.bounds.Time, p.bounds.Revision = golden.WrittenAt+int64(p.bounds.Number), p.world.catalog.Revision
+	p.bounds.Time, p.bounds.Revision = golden.WrittenAt+p.world.pace*int64(p.bounds.Number), p.world.catalog.Revision
 	p.bounds.First, p.bounds.End = records[0].Offset, records[len(records)-1].Offset+1
 	first := check(p.worker.Decode(p.bounds, records))(t)
 	succeed(t, first.LookUp(ctx, pipeline.Progress{}))
@@ -165,7 +165,14 @@ func (w *world) take(o pipeline.Outcome, p *partition, records []event.Record) {
 		}
 	}
 	for _, d := range o.DeadLetters {
-		w.letters = append(w.letters, golden.Row{"topic": topic, "offset": records[d.Index].Offset, "reason": d.Reason, "detail": d.Detail})
+		at := records[d.Index].Offset
+		if d.Original != nil {
+			at = d.Original.Position.Offset
+			if len(d.Original.Value) == 0 || len(d.Original.Key) == 0 {
+				w.t.Fatalf("a dead letter of offset %d without its bytes", at)
+			}
+		}
+		w.letters = append(w.letters, golden.Row{"topic": topic, "offset": at, "reason": d.Reason, "detail": d.Detail})
 	}
 	for _, m := range o.Messages {
 		if m.Topic != creditsTopic {
@@ -245,7 +252,6 @@ func lengthOf(data any) int {
 // The partition's memory.
 
 func (p *partition) Get(_ context.Context, keys []string) ([][]byte, error) {
-	p.world.lookUps++
 	values := make([][]byte, len(keys))
 	for i, k := range keys {
 		values[i] = p.memory[k]
