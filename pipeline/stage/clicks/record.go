@@ -58,7 +58,7 @@ func (b *work) Record() ([]byte, error) { return cbor.Marshal(&b.rec) }
 // TakeRecord implements pipeline.Work.
 func (b *work) TakeRecord(data []byte) error {
 	var rec record
-	if err := cbor.Unmarshal(data, &rec); err != nil {
+	if err := decodeRecord(data, &rec); err != nil {
 		return fmt.Errorf("decode the record of batch %d: %w", b.bounds.Number, err)
 	}
 	if len(rec.Outcomes) != len(b.records) {
@@ -67,3 +67,5 @@ func (b *work) TakeRecord(data []byte) error {
 	b.rec = rec
 	return nil
 }
+
+func decodeRecord(data []byte, rec *record) error { return cbor.Unmarshal(data, rec) }
