@@ -122,7 +122,7 @@ func unzip(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // read only
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		return nil, fmt.Errorf("unpack %s: %w", name, err)

@@ -105,6 +105,15 @@ func compare(t *testing.T, w *world) {
 			t.Errorf("%s: %s", c.table, d)
 		}
 	}
+	again := 0
+	for _, r := range books["redelivered"] {
+		if r["topic"] == topic {
+			again++
+		}
+	}
+	if n := w.counts[redelivered]; n != again {
+		t.Errorf("%d events were redelivered; want %d", n, again)
+	}
 	var letters []golden.Row
 	for _, r := range books["dead_letters"] {
 		if r["topic"] == topic {

@@ -35,8 +35,8 @@ type world struct {
 
 	rows    map[string][]golden.Row
 	letters []golden.Row
-	again   []golden.Row // redelivered
 	credits []event.Credit
+	counts  map[string]int // events by verdict
 	told    []string
 	pace    int64 // ms from batch to batch
 }
@@ -65,7 +65,7 @@ func newWorld(t testing.TB, programs []byte, partitions int) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, catalog: catalog, claims: map[string]string{}, rows: map[string][]golden.Row{}, pace: 1}
+	w := &world{t: t, catalog: catalog, claims: map[string]string{}, rows: map[string][]golden.Row{}, counts: map[string]int{}, pace: 1}
 	w.stage = New(Options{
 		Catalogs: w, Touches: w, Directory: w, Books: w, Hasher: recall.NewHasher([16]byte{1}),
 		Recall: recall.Options{Retention: 72 * 3600 * 1000, Buckets: 4}, Limits: event.DefaultLimits,
@@ -163,6 +163,9 @@ func (w *world) take(o pipeline.Outcome, p *partition, records []event.Record) {
 		for i := range b.Rows {
 			w.rows[b.Table] = append(w.rows[b.Table], row(w.t, b, i))
 		}
+	}
+	for _, c := range o.Counts {
+		w.counts[c.Verdict] += c.N
 	}
 	for _, d := range o.DeadLetters {
 		at := records[d.Index].Offset
