@@ -32,7 +32,12 @@ func (b *bed) barrier() *consumers.Barrier {
 	}})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	go func() { defer close(ended); barrier.Run(ctx) }()
+	go func() {
+		defer close(ended)
+		if err := barrier.Run(ctx); err != nil {
+			b.t.Error(err)
+		}
+	}()
 	b.t.Cleanup(func() { cancel(); <-ended })
 	return barrier
 }

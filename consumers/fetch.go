@@ -24,13 +24,12 @@ type fetchRequest struct {
 
 // fetchResponse is the answer, with the record batches as they lie in the log.
 type fetchResponse struct {
-	throttled bool
-	code      int16
-	stable    int64 // last stable offset
-	start     int64 // log start offset
-	aborted   []abortedTransaction
-	batches   []byte
-	withheld  bool // no partition was answered for: the broker holds back for a quota
+	code     int16
+	stable   int64 // last stable offset
+	start    int64 // log start offset
+	aborted  []abortedTransaction
+	batches  []byte
+	withheld bool // no partition was answered for: the broker holds back for a quota
 }
 
 // abortedTransaction is a transaction whose records in the answer are void, from

@@ -75,7 +75,9 @@ func BenchmarkFetch(b *testing.B) {
 					if _, err := kafka.ReadAll(part); err != nil {
 						b.Fatal(err)
 					}
-					part.Close()
+					if err := part.Close(); err != nil {
+						b.Fatal(err)
+					}
 				}
 				next = r.Offset + 1
 			}
