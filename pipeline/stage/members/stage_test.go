@@ -3,6 +3,7 @@ package members
 import (
 	"context"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,12 +12,22 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"github.com/grapevinehq/grapevine/internal/enginetest"
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/member"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := enginetest.Run(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
 
 func TestStage_rows_and_dead_letters(t *testing.T) {
 	w := newWorld(t, 1)

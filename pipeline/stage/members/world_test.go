@@ -79,7 +79,7 @@ func (p *part) takeOver(t fataler) {
 	t.Helper()
 	stage := &Stage{
 		Catalogs: p.world, Reader: p.world, Limits: event.DefaultLimits, Recall: recall.NewHasher([16]byte{1}),
-		Retention: func() time.Duration { return time.Hour },
+		Retention: hour,
 	}
 	worker, err := stage.TakeOver(context.Background(), &pipeline.Session{Memory: p, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
@@ -274,3 +274,5 @@ func column(t *testing.T, b pipeline.Block, name string) any {
 	t.Fatalf("no column %s", name)
 	return nil
 }
+
+func hour() time.Duration { return time.Hour }
