@@ -74,6 +74,8 @@ func openRedis(s *config.Settings) (redis.UniversalClient, error) {
 		PoolSize:      s.Redis.PoolSize,
 		TLSConfig:     encryption,
 		ClientName:    "grapevine",
+		// Without it a call to a Redis that hangs outlives its context.
+		ContextTimeoutEnabled: true,
 	}), nil
 }
 

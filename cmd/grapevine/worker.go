@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,6 +24,7 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/stage/clicks"
 	"github.com/grapevinehq/grapevine/pipeline/stage/conversions"
 	"github.com/grapevinehq/grapevine/pipeline/stage/credits"
+	"github.com/grapevinehq/grapevine/pipeline/stage/fulfillments"
 	"github.com/grapevinehq/grapevine/pipeline/stage/members"
 	"github.com/grapevinehq/grapevine/pipeline/state"
 )
@@ -87,7 +86,7 @@ func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 	if err != nil {
 		return err
 	}
-	membership, err := consumers.NewGroup(w.cluster, slices.Sorted(maps.Keys(loops))...)
+	membership, err := consumers.NewGroup(w.cluster)
 	if err != nil {
 		return err
 	}
@@ -105,12 +104,13 @@ func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 		stopping, stop := context.WithCancel(ctx)
 		defer stop()
 		if exitWhenIdle {
-			go func() {
+			tasks.Go(func() error {
 				if waitIdle(stopping, w.cluster, w.log) == nil {
 					w.log.Info("everything is consumed and written")
 					stop()
 				}
-			}()
+				return nil
+			})
 		}
 		for _, l := range loops {
 			l.Stopping = stopping.Done()
@@ -316,6 +316,7 @@ func (w *worker) stages(hasher recall.Hasher, secrets [][click.SecretBytes]byte,
 		&members.Stage{Catalogs: w.catalogs, Reader: reader, Limits: limits, Recall: hasher, Retention: w.retention},
 		&clicks.Stage{Catalogs: w.catalogs, Directory: directory, Limits: limits, Recall: hasher, Secrets: secrets, Retention: w.retention},
 		conversions.New(conversions.Options{Catalogs: w.catalogs, Touches: w.books, Directory: directory, Books: w.books, Hasher: hasher, Recall: memory, Limits: limits}),
+		&fulfillments.Stage{Catalogs: w.catalogs, Rewards: w.books, Limits: limits, Recall: hasher, Retention: w.retention},
 		&credits.Stage{Catalogs: w.catalogs, Books: w.books, Retention: w.retention()},
 	}
 }

@@ -186,9 +186,14 @@ func (r *run) ripen(ctx context.Context, rest *tail) error {
 	}
 }
 
+// emptyFetches is how often a bounded batch may be missing before its offsets
+// count as lost: a new leader learns of the last stable offset a moment late.
+const emptyFetches = 6
+
 // reread fetches exactly the records of a bounded batch.
 func (r *run) reread(ctx context.Context, b pipeline.Bounds) ([]event.Record, error) {
 	var records []event.Record
+	empty := 0
 	for at := b.First; at < b.End; {
 		chunk, err := r.source.Fetch(ctx, at, fetchBytes, fetchWait)
 		if err != nil {
@@ -197,7 +202,10 @@ func (r *run) reread(ctx context.Context, b pipeline.Bounds) ([]event.Record, er
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if chunk.Next == at && chunk.Stable <= at {
+		if empty++; chunk.Next > at {
+			empty = 0
+		}
+		if empty >= emptyFetches && chunk.Stable <= at {
 			return nil, fmt.Errorf("batch %d is bound to [%d, %d), but the partition ends at %d: its topic was made anew or cut: %w", b.Number, b.First, b.End, chunk.Stable, pipeline.ErrOffsetsLost)
 		}
 		for i := range chunk.Records {

@@ -1,0 +1,53 @@
+package analytics
+
+import (
+	"context"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/grapevinehq/grapevine/pipeline/stage/fulfillments"
+)
+
+var _ fulfillments.Rewards = (*Books)(nil)
+
+// Rewards tells what is left of rewards and what of them was fulfilled, all in
+// one query.
+func (b *Books) Rewards(ctx context.Context, queries []fulfillments.RewardQuery) ([]fulfillments.Reward, error) {
+	answers := make([]fulfillments.Reward, len(queries))
+	if len(queries) == 0 {
+		return answers, nil
+	}
+	ids := distinct(len(queries), func(i int) wanted {
+		return wanted{queries[i].OrgID, queries[i].ProgramID, queries[i].RewardID}
+	})
+	const query = `
+SELECT org_id, program_id, reward_id, max(known), max(beneficiary), max(currency), max(unit), sum(remaining), sum(fulfilled)
+FROM
+(
+    SELECT org_id, program_id, reward_id, toUInt8(1) AS known, any(beneficiary_id) AS beneficiary, toString(any(currency)) AS currency, toString(any(unit)) AS unit,
+        argMax(remaining_minor + remaining_quantity, sequence) AS remaining, toInt64(0) AS fulfilled
+    FROM rewards
+    WHERE (org_id, program_id, reward_id) IN (SELECT o, p, id FROM wanted)
+    GROUP BY org_id, program_id, reward_id
+    UNION ALL
+    SELECT org_id, program_id, reward_id, toUInt8(0), '', '', '', toInt64(0), sum(amount_minor + quantity)
+    FROM fulfillments
+    WHERE (org_id, program_id, reward_id) IN (SELECT o, p, id FROM wanted) AND event_type = 'fulfilled'
+    GROUP BY org_id, program_id, reward_id
+)
+GROUP BY org_id, program_id, reward_id`
+	err := b.lookUp(ctx, query, ids, nil, func(rows driver.Rows) error {
+		var w wanted
+		var known uint8
+		var r fulfillments.Reward
+		if err := rows.Scan(&w.org, &w.program, &w.id, &known, &r.BeneficiaryID, &r.Currency, &r.Unit, &r.Remaining, &r.Fulfilled); err != nil {
+			return err
+		}
+		r.Known = known == 1
+		for _, i := range ids[w] {
+			answers[i] = r
+		}
+		return nil
+	})
+	return answers, err
+}
