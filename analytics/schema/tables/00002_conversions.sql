@@ -41,6 +41,6 @@ CREATE TABLE IF NOT EXISTS conversions
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ingested)
 ORDER BY (org_id, program_id, conversion_id, time)
-SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 1024
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 1024
 COMMENT 'Stored conversions, as decided';
 -- +goose StatementEnd

@@ -27,6 +27,6 @@ CREATE TABLE IF NOT EXISTS adjustments
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ingested)
 ORDER BY (org_id, program_id, conversion_id, time)
-SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 1024
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 1024
 COMMENT 'Adjustments that were applied to a conversion';
 -- +goose StatementEnd

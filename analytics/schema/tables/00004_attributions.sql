@@ -31,6 +31,6 @@ CREATE TABLE IF NOT EXISTS attributions
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ingested)
 ORDER BY (org_id, program_id, conversion_id, model, referrer_id)
-SETTINGS non_replicated_deduplication_window = 100000
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Credits of conversions as they were decided: they never change, the views are net';
 -- +goose StatementEnd

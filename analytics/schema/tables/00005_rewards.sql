@@ -44,6 +44,6 @@ CREATE TABLE IF NOT EXISTS rewards
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ingested)
 ORDER BY (org_id, program_id, reward_id, sequence)
-SETTINGS non_replicated_deduplication_window = 100000
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Reward events: what each moved, and what is left of the reward after it';
 -- +goose StatementEnd

@@ -30,6 +30,6 @@ CREATE TABLE IF NOT EXISTS fulfillments
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ingested)
 ORDER BY (org_id, program_id, reward_id, time)
-SETTINGS non_replicated_deduplication_window = 100000
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'What became of rewards outside: paid, failed, or decided by a person';
 -- +goose StatementEnd

@@ -21,6 +21,6 @@ CREATE TABLE IF NOT EXISTS identity_links
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ingested)
 ORDER BY (org_id, customer_id, time)
-SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 1024
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 1024
 COMMENT 'Which visitors are the same customer; conversions that name both link them too';
 -- +goose StatementEnd

@@ -23,6 +23,6 @@ CREATE TABLE IF NOT EXISTS segment_events
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ingested)
 ORDER BY (org_id, segment_id, member_id, sequence)
-SETTINGS non_replicated_deduplication_window = 100000
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Members who entered or left a segment';
 -- +goose StatementEnd

@@ -26,6 +26,6 @@ CREATE TABLE IF NOT EXISTS waiting_log
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ingested)
 ORDER BY (org_id, program_id, conversion_id, time)
-SETTINGS non_replicated_deduplication_window = 100000
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Adjustments that had to wait for their conversion; the view waiting shows those that still do';
 -- +goose StatementEnd

@@ -38,6 +38,6 @@ CREATE TABLE IF NOT EXISTS credits
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ingested)
 ORDER BY (org_id, program_id, conversion_id, sequence)
-SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 1024
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 1024
 COMMENT 'Every credit that rewards took, also those that earned nothing';
 -- +goose StatementEnd

@@ -22,6 +22,6 @@ CREATE TABLE IF NOT EXISTS dead_letters
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ingested)
 ORDER BY (org_id, program_id, time)
-SETTINGS non_replicated_deduplication_window = 100000
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Records that were refused, without their payload, which stands in the topic of dead letters';
 -- +goose StatementEnd

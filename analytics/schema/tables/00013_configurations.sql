@@ -8,6 +8,6 @@ CREATE TABLE IF NOT EXISTS configurations
 )
 ENGINE = MergeTree
 ORDER BY config_revision
-SETTINGS non_replicated_deduplication_window = 100000
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Every revision of the program configuration that decided anything';
 -- +goose StatementEnd

@@ -7,6 +7,6 @@ CREATE TABLE IF NOT EXISTS installation
 )
 ENGINE = MergeTree
 ORDER BY recorded_at
-SETTINGS non_replicated_deduplication_window = 100000
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Which installation writes these books: its state in Redis has the same id';
 -- +goose StatementEnd
