@@ -3,6 +3,7 @@ package conversions
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/grapevinehq/grapevine/pipeline/event"
@@ -37,14 +38,26 @@ func (k *work) Decide() error {
 	d := decider{work: k, dirty: make(map[string]func() ([]byte, error)), claimed: make(map[string]bool)}
 	k.record, k.encoded, k.begun = record{}, nil, nil // what follows changes the facts
 	d.settle()
+	d.nextExpiry = math.MaxInt64
+	for _, x := range k.facts.Expiring {
+		d.expiries = append(d.expiries, x)
+		d.nextExpiry = min(d.nextExpiry, x.deadline())
+	}
 	for i := range k.events {
-		k.record.Decisions = append(k.record.Decisions, d.decide(i))
+		letters := d.expire(k.records[i].Time)
+		made := d.decide(i)
+		made.Letters = append(letters, made.Letters...)
+		k.record.Decisions = append(k.record.Decisions, made)
 	}
 	writes, err := d.writes()
 	if err != nil {
 		return fmt.Errorf("encode the state of customers: %w", err)
 	}
-	k.record.Writes = writes
+	lists, err := d.listWrites()
+	if err != nil {
+		return fmt.Errorf("encode who waits: %w", err)
+	}
+	k.record.Writes = append(writes, lists...)
 	return nil
 }
 
@@ -56,8 +69,10 @@ type decider struct {
 	dirty map[string]func() ([]byte, error)
 	// claimed are the conversion_ids of this batch's conversions that claimed
 	// theirs: the books do not have them yet.
-	claimed map[string]bool
-	pended  map[string]bool // what the books are to be asked about, by name
+	claimed    map[string]bool
+	expiries   []expiry        // who waits, and may run out of time in this batch
+	nextExpiry int64           // the earliest deadline of them
+	pended     map[string]bool // what the books are to be asked about, by name
 }
 
 // decide gives an event its verdict, in the order of §9 (15).
@@ -151,7 +166,7 @@ func (d *decider) writes() ([]write, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, write{key, value})
+		list = append(list, write{Key: key, Value: value})
 	}
 	return list, nil
 }

@@ -6,7 +6,8 @@
 // remembered, facts.go holds it as one value that can be journalled, claim.go
 // claims conversion and order ids, decide.go (with conversion.go, adjustment.go
 // and rules.go) decides event by event in the order of the partition, record.go
-// holds what was decided, and outcome.go makes rows and messages of it.
+// holds what was decided, and outcome.go makes rows and messages of it. What
+// becomes of adjustments that wait stands in waiting.go, pending.go and expiry.go.
 //
 // The package knows events, the compiled configuration, attribution and money.
 // It must not know Redis, ClickHouse or Kafka: what it needs of them stands in

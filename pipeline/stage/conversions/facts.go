@@ -24,6 +24,8 @@ type facts struct {
 	// members may be missing.
 	TimedOut bool              `cbor:"11,keyasint,omitempty"`
 	Pending  []pending         `cbor:"12,keyasint,omitempty"`
+	Hours    []int64           `cbor:"13,keyasint,omitempty"` // that have lists of waiting adjustments
+	Expiring []expiry          `cbor:"14,keyasint,omitempty"` // those whose time is up in this batch
 	Coupons  map[string]string `cbor:"10,keyasint,omitempty"` // org, code, time
 }
 

@@ -12,6 +12,9 @@ func FuzzDecoders(f *testing.F) {
 	w := newWorld(f, []byte(programs), 1)
 	records := []event.Record{{Offset: 1, Key: []byte("c"), Value: []byte(`{"specversion":"1.0","id":"a","source":"s","type":"referral.conversion.recorded.v1","time":"2025-03-01T00:00:00Z","orgid":"o","programid":"p","data":{"kind":"sale","customer_id":"c","visitor_id":"v","amount_minor":5,"currency":"EUR"}}`)}}
 	w.parts[0].work(records)
+	list, err := appendExpiry(nil, &expiry{Offset: 1})
+	succeed(f, err)
+	f.Add(list)
 	for _, value := range w.parts[0].memory {
 		f.Add(value)
 	}
@@ -23,5 +26,8 @@ func FuzzDecoders(f *testing.F) {
 			k.facts.init()
 			_ = k.facts.take(prefix, "n", b)
 		}
+		_ = k.facts.take("", hoursKey, b)
+		_ = k.facts.take("", pendingKey, b)
+		_, _ = decodeExpiries(b)
 	})
 }

@@ -90,42 +90,21 @@ func (k *work) findState(ctx context.Context) error {
 		}
 	}
 	reads.key(pendingKey)
-	values, err := k.session.Memory.Get(ctx, reads.keys)
-	if err != nil {
-		return fmt.Errorf("look up the state of customers, %d keys: %w", len(reads.keys), err)
+	reads.key(hoursKey)
+	if err := k.read(ctx, &reads); err != nil {
+		return err
 	}
-	for i, value := range values {
-		if value == nil {
-			continue
-		}
-		if reads.keys[i] == pendingKey {
-			if err := decode(value, &k.facts.Pending); err != nil {
-				return fmt.Errorf("decode %s: %w", pendingKey, err)
-			}
-			continue
-		}
-		if err := k.facts.take(reads.prefixes[i], reads.names[i], value); err != nil {
-			return fmt.Errorf("decode %s (%s): %w", reads.keys[i], reads.names[i], err)
-		}
-	}
-	return k.findPending(ctx)
+	return k.findWaiting(ctx)
 }
 
-// findPending reads the adjustments that wait for what the books are asked about
-// in this batch.
-func (k *work) findPending(ctx context.Context) error {
-	var reads reads
-	for i := range k.facts.Pending {
-		if p := &k.facts.Pending[i]; p.due(k.bounds.Time) && k.facts.Waiting[p.name()] == nil {
-			reads.add(waitingPrefix, p.name())
-		}
-	}
+// read reads values of the memory into the facts.
+func (k *work) read(ctx context.Context, reads *reads) error {
 	if len(reads.keys) == 0 {
 		return nil
 	}
 	values, err := k.session.Memory.Get(ctx, reads.keys)
 	if err != nil {
-		return fmt.Errorf("look up waiting adjustments, %d keys: %w", len(reads.keys), err)
+		return fmt.Errorf("look up the state of customers, %d keys: %w", len(reads.keys), err)
 	}
 	for i, value := range values {
 		if value == nil {
@@ -165,6 +144,11 @@ func (r *reads) key(key string) {
 // take decodes one value of the memory.
 func (f *facts) take(prefix, name string, value []byte) error {
 	switch prefix {
+	case "": // a key that stands for itself
+		if name == hoursKey {
+			return decode(value, &f.Hours)
+		}
+		return decode(value, &f.Pending)
 	case customerPrefix:
 		f.Customers[name] = new(customer)
 		return decode(value, f.Customers[name])
@@ -192,11 +176,10 @@ func (k *work) findElsewhere(ctx context.Context) error {
 	var queries []ConversionQuery
 	var names []string
 	asked := make(map[string]bool)
-	for i := range k.facts.Pending {
-		if p := &k.facts.Pending[i]; p.due(k.bounds.Time) && len(k.facts.Waiting[p.name()]) > 0 {
-			asked[p.name()] = true
-			names = append(names, p.name())
-			queries = append(queries, p.Query)
+	for n, query := range k.settling {
+		if !asked[n] {
+			asked[n] = true
+			names, queries = append(names, n), append(queries, query)
 		}
 	}
 	for _, e := range k.live {

@@ -23,6 +23,7 @@ func name(parts ...string) string {
 //	cp:<org, program, customer>              standing, what binds, and what counts by kind
 //	cv:<org, program, conversion_id>         conversion, counted ones alone
 //	aw:<org, program, conversion_id>         adjustments that wait for their conversion
+//	aw:hours, aw:h<hour>                     when their time is up, see expiry.go
 //	aw:pending                               the newest of those, see pending.go
 //
 // where <...> is 16 bytes of the SHA-256 of the name, in base64. The memory of

@@ -23,6 +23,10 @@ func (k *work) Outcome() (pipeline.Outcome, error) {
 		d := &k.record.Decisions[i]
 		e := &k.events[d.Index]
 		counts[pipeline.Count{Type: e.Type, Verdict: d.Verdict}]++
+		for j := range d.Letters {
+			o.DeadLetters = append(o.DeadLetters, k.late(&d.Letters[j]))
+			counts[pipeline.Count{Type: event.TypeAdjustment, Verdict: d.Letters[j].Reason}]++
+		}
 		if d.Early {
 			counts[pipeline.Count{Type: e.Type, Verdict: decidedEarly}]++
 		}
@@ -36,19 +40,18 @@ func (k *work) Outcome() (pipeline.Outcome, error) {
 		key, id := k.identity(d.Index)
 		taken = append(taken, recall.Entry{Key: key, Event: id})
 		b.add(k, d, e)
-		for j := range d.Letters {
-			o.DeadLetters = append(o.DeadLetters, k.late(&d.Letters[j]))
-			counts[pipeline.Count{Type: event.TypeAdjustment, Verdict: d.Letters[j].Reason}]++
-		}
 		if err := k.publish(&o, d, e); err != nil {
 			return pipeline.Outcome{}, fmt.Errorf("encode what becomes of offset %d: %w", k.records[d.Index].Offset, err)
 		}
 	}
 	o.Writes = k.taken.Write(taken, k.bounds.Time)
 	for _, w := range k.record.Writes {
-		if w.Value == nil {
+		switch {
+		case w.Value == nil:
 			o.Writes.Delete = append(o.Writes.Delete, w.Key)
-		} else {
+		case w.Append:
+			o.Writes.Append = append(o.Writes.Append, pipeline.KeyValue{Key: w.Key, Value: w.Value})
+		default:
 			o.Writes.Set = append(o.Writes.Set, pipeline.KeyValue{Key: w.Key, Value: w.Value})
 		}
 	}

@@ -50,12 +50,15 @@ func crowded(t *testing.T) *scene {
 // drawEvents draws events, each with an id of its own, and sends some again.
 func drawEvents(t *rapid.T) []sent {
 	var events []sent
+	clock := int64(0)
 	for i := range rapid.IntRange(1, 20).Draw(t, "events") {
 		if i > 0 && rapid.IntRange(0, 5).Draw(t, "again") == 0 {
 			events = append(events, rapid.SampledFrom(events).Draw(t, "event"))
-			continue
+		} else {
+			events = append(events, drawEvent(t, fmt.Sprint("e", i)))
 		}
-		events = append(events, drawEvent(t, fmt.Sprint("e", i)))
+		clock += rapid.SampledFrom([]int64{0, 0, 0, 1, 30, 72}).Draw(t, "clock")
+		events[len(events)-1].hours = clock + rapid.Int64Range(0, 1).Draw(t, "jitter")
 	}
 	return events
 }

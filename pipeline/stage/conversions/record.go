@@ -18,8 +18,9 @@ type record struct {
 
 // write is one value of the partition's memory; nil deletes it.
 type write struct {
-	Key   string `cbor:"1,keyasint"`
-	Value []byte `cbor:"2,keyasint,omitempty"`
+	Key    string `cbor:"1,keyasint"`
+	Value  []byte `cbor:"2,keyasint,omitempty"`
+	Append bool   `cbor:"3,keyasint,omitempty"` // to what is there
 }
 
 // decision is what became of the record at Index.

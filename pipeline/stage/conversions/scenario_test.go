@@ -88,8 +88,9 @@ func link(id, visitor string) sent {
 
 // sent is an event to be sent.
 type sent struct {
-	key  string
-	body map[string]any
+	key   string
+	body  map[string]any
+	hours int64 // by which its Kafka time lies after that of the first
 }
 
 func newRecord(kind event.Type, id string, hours int64, base, more data) sent {
@@ -101,7 +102,7 @@ func newRecord(kind event.Type, id string, hours int64, base, more data) sent {
 		program = p.(string)
 		delete(base, "program")
 	}
-	return sent{base["customer_id"].(string), map[string]any{
+	return sent{key: base["customer_id"].(string), body: map[string]any{
 		"specversion": "1.0", "id": id, "source": "s", "type": kind, "orgid": "o", "programid": program,
 		"time": instant(at(hours)), "data": base,
 	}}
@@ -116,7 +117,7 @@ func (s *scene) sendTo(p *partition, events ...sent) *scene {
 		s.offset++
 		value, err := json.Marshal(e.body)
 		succeed(s.t, err)
-		records[i] = event.Record{Offset: s.offset, Time: golden.WrittenAt, Key: []byte(e.key), Value: value}
+		records[i] = event.Record{Offset: s.offset, Time: golden.WrittenAt + e.hours*hour, Key: []byte(e.key), Value: value}
 	}
 	p.work(records)
 	return s

@@ -64,7 +64,9 @@ func (d *decider) wait(i int, e *entry) decision {
 	d.saveWaiting(e.conversion, append(d.facts.Waiting[e.conversion], waiting{
 		Adjustment: store(a), Offset: rec.Offset, KafkaTime: rec.Time, Key: rec.Key, Value: rec.Value, Headers: rec.Headers,
 	}))
-	d.pend(e.conversion, ConversionQuery{a.OrgID, a.ProgramID, a.ConversionID})
+	query := ConversionQuery{a.OrgID, a.ProgramID, a.ConversionID}
+	d.pend(e.conversion, query)
+	d.list(expiry{Query: query, Offset: rec.Offset, KafkaTime: rec.Time})
 	return decision{Index: i, Verdict: waits}
 }
 
