@@ -29,7 +29,7 @@ func extreme(t *rapid.T, kind string) any {
 	case strings.Contains(kind, "String"):
 		return text.Draw(t, kind)
 	case strings.HasPrefix(kind, "DateTime64"):
-		return rapid.OneOf(rapid.SampledFrom([]int64{-2177452800000, -1, 0, lastTick}), rapid.Int64Range(-2177452800000, lastTick)).Draw(t, kind)
+		return rapid.OneOf(rapid.SampledFrom([]int64{-2177452800000, -1, 0, lastTick, 10382255999999}), rapid.Int64Range(-2177452800000, lastTick)).Draw(t, kind)
 	case kind == "Date32":
 		return rapid.Int32Range(-25567, 120529).Draw(t, kind) // the years 1900 to 2299
 	case kind == "Int32":
@@ -47,7 +47,7 @@ func shown(kind string, v any) string {
 	switch n := v.(type) {
 	case int64:
 		if strings.HasPrefix(kind, "DateTime64") {
-			return fmt.Sprint(time.UnixMilli(n).UTC())
+			return fmt.Sprint(time.UnixMilli(min(n, lastTick)).UTC())
 		}
 	case int32:
 		if kind == "Date32" {

@@ -110,8 +110,10 @@ func TestViews_follow_adjustments_in_their_order(t *testing.T) {
 		{100, 1, "2 1 600 100"}, // used up and then corrected upwards
 		{-100, 0, "1 0 500 0"},
 	}
+	at := batch(2, 10, 11).Time
 	for i, s := range states {
 		bounds := batch(uint64(i+2), 10, 11)
+		bounds.Time = at // batches of one millisecond stand in the order of their numbers
 		// the last one waited since long before: its offset is the smallest
 		write(t, b, bounds, block(t, b, "adjustments", 1, values{
 			"org_id": []string{"o"}, "program_id": []string{"p"}, "conversion_id": []string{"a"}, "day": []int32{5},
