@@ -26,8 +26,6 @@ func (p *problems) add(format string, args ...any) {
 	p.told = append(p.told, shorten(fmt.Sprintf(format, args...), maxProblemText))
 }
 
-func (p *problems) any() bool { return len(p.told) > 0 }
-
 // list is what was collected, nil when nothing was.
 func (p *problems) list() []string {
 	if p.more > 0 {
