@@ -66,14 +66,41 @@ func claimsAlone(ctx context.Context, g *ground) (figure, error) {
 	if _, err := g.fresh(ctx); err != nil {
 		return figure{}, err
 	}
-	store, err := state.Open(ctx, client, state.Options{Log: g.log})
+	store, err := openStore(ctx, client, g)
 	if err != nil {
 		return figure{}, err
 	}
-	if _, err := store.Initialise(ctx, "7f9c24e8-3b12-4b6f-9d53-1f6a2c0e8d11"); err != nil {
+	return g.looped(ctx, store, noBooks{})
+}
+
+// inProcess is the whole loop within this process, for the profiler.
+func inProcess(ctx context.Context, g *ground) (figure, error) {
+	client := redis.NewClient(&redis.Options{Addr: g.redis.Addr})
+	defer client.Close()
+	if _, err := g.fresh(ctx); err != nil {
 		return figure{}, err
 	}
-	return g.looped(ctx, store, noBooks{})
+	store, err := openStore(ctx, client, g)
+	if err != nil {
+		return figure{}, err
+	}
+	books, err := g.openBooks(ctx)
+	if err != nil {
+		return figure{}, err
+	}
+	defer books.Close()
+	return g.looped(ctx, store, books)
+}
+
+const installation = "7f9c24e8-3b12-4b6f-9d53-1f6a2c0e8d11"
+
+func openStore(ctx context.Context, client *redis.Client, g *ground) (*state.Store, error) {
+	store, err := state.Open(ctx, client, state.Options{Log: g.log})
+	if err != nil {
+		return nil, err
+	}
+	_, err = store.Initialise(ctx, installation)
+	return store, err
 }
 
 // insertAlone writes blocks that were made before.
@@ -125,7 +152,7 @@ func (g *ground) openBooks(ctx context.Context) (*analytics.Books, error) {
 	if err != nil {
 		return nil, err
 	}
-	books.BelongTo("7f9c24e8-3b12-4b6f-9d53-1f6a2c0e8d11")
+	books.BelongTo(installation)
 	return books, books.Migrate(ctx)
 }
 

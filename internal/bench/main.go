@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -30,6 +31,7 @@ type options struct {
 	dir         string
 	kfake       bool
 	only        string
+	profile     string
 }
 
 func main() {
@@ -44,6 +46,7 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "", "folder for the engines' data (default: a temporary one)")
 	flag.BoolVar(&o.kfake, "kafka-in-process", false, "measure on the embedded Kafka instead of Apache Kafka")
 	flag.StringVar(&o.only, "only", "", "measure only this figure, by its name")
+	flag.StringVar(&o.profile, "cpuprofile", "", "profile the whole loop within this process into this file, and measure nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -67,6 +70,9 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer ground.stop()
+	if o.profile != "" {
+		return profile(ctx, ground, o.profile)
+	}
 	printMachine(os.Stdout)
 	figures := make(map[string][]figure)
 	for round := range o.rounds {
@@ -84,6 +90,22 @@ func run(ctx context.Context, o options) error {
 	}
 	report(os.Stdout, measures(o), figures)
 	return nil
+}
+
+// profile runs the whole loop in this process under the profiler.
+func profile(ctx context.Context, g *ground, file string) error {
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	f, err := inProcess(ctx, g)
+	fmt.Println("whole loop in process", f)
+	return err
 }
 
 // figure is what one measurement gave.
