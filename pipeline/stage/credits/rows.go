@@ -108,7 +108,6 @@ func (b *work) rewardRows() pipeline.Block {
 		days = append(days, e.Day)
 		money, remaining, quantity, left := e.Amount, e.Remaining, int64(0), int64(0)
 		if e.Currency == "" {
-			days = append(days, e.Day)
 			money, remaining, quantity, left = 0, 0, e.Amount, e.Remaining
 		}
 		for j, n := range []int64{e.Sequence, e.Occurrence, money, quantity, remaining, left, e.ConversionTime, e.AvailableAt} {
