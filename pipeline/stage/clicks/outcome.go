@@ -28,6 +28,7 @@ func (b *work) Outcome() (pipeline.Outcome, error) {
 		reasons = b.rec.Reasons
 		owners  = b.rec.Owners
 		counts  [len(verdicts)]int
+		late    int
 	)
 	for i := range b.clicks {
 		o := outcome(b.rec.Outcomes[i])
@@ -59,6 +60,9 @@ func (b *work) Outcome() (pipeline.Outcome, error) {
 			row.actorHash, _ = hasher.Actor(c)
 		}
 		row.version, _ = b.catalog.Program(c.OrgID, c.ProgramID).At(c.Time)
+		if o == unique && b.records[i].Time-c.Time > row.version.Attribution.Grace.Milliseconds() {
+			late++
+		}
 		rows.add(c, b.records[i].Offset, row)
 	}
 	out.Writes = b.memory.Write(entries, b.bounds.Time)
@@ -66,8 +70,16 @@ func (b *work) Outcome() (pipeline.Outcome, error) {
 		out.Blocks = []pipeline.Block{rows.block(b.bounds.Partition)}
 	}
 	out.Counts = tally(counts[:])
+	if late > 0 {
+		out.Counts = append(out.Counts, pipeline.Count{Type: event.TypeClick, Verdict: Late, N: late})
+	}
 	return out, nil
 }
+
+// Late is counted beside the verdict: a touch that reached Kafka more than
+// attribution_grace after it happened. A conversion that it would have changed
+// may have been decided before (contract §4); it changes no decision.
+const Late = "late"
 
 // recalled is the identity that the look-up found already, or in a replay finds now.
 func (b *work) recalled(i int, c *event.Click, referrer string, h secretHasher) identity {
