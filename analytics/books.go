@@ -28,7 +28,7 @@ const DefaultTrust = 10 * time.Minute
 
 // Options say where the books are.
 type Options struct {
-	Addr     []string // host:port of the native protocol; more than one are replicas of each other
+	Addr     []string // host:port of the native protocol; more than one are ways to the same server, tried in order
 	Database string
 	Username string
 	Password string

@@ -2,6 +2,18 @@
 -- Those of one conversion stand in the order of (ingested, batch, kafka_offset):
 -- one partition applies them, one batch after the other.
 CREATE OR REPLACE VIEW conversion_standings
+(
+    org_id        String               COMMENT 'Organisation',
+    program_id    String               COMMENT 'Program of the organisation',
+    conversion_id String               COMMENT 'Conversion',
+    day           Date32               COMMENT 'Day of the conversion, in the time zone of the program',
+    time          DateTime64(3, 'UTC') COMMENT 'Time of the conversion',
+    attributed    UInt8                COMMENT '1 if it was attributed, else 0',
+    currency      String               COMMENT 'Currency of the program, ISO 4217',
+    margin        Nullable(Float64)    COMMENT 'Margin of the program version; null where it names none',
+    net_minor     Int64                COMMENT 'Amount net of adjustments, in minor units of currency',
+    counts        UInt8                COMMENT '1 if it counts now, else 0'
+)
 SQL SECURITY INVOKER
 AS SELECT
     org_id,

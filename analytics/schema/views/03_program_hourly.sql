@@ -1,5 +1,19 @@
 -- Clicks come from the projection by_hour; hours are UTC.
 CREATE OR REPLACE VIEW program_hourly
+(
+    org_id                   String               COMMENT 'Organisation',
+    program_id               String               COMMENT 'Program of the organisation',
+    hour                     DateTime64(3, 'UTC') COMMENT 'Beginning of the hour of the event, UTC',
+    clicks                   UInt64               COMMENT 'Stored clicks, whatever their verdict',
+    unique_clicks            UInt64               COMMENT 'Clicks that count',
+    duplicate_clicks         UInt64               COMMENT 'Clicks that repeat one within the dedupe window',
+    bot_clicks               UInt64               COMMENT 'Clicks of crawlers and configured bots',
+    conversions              UInt64               COMMENT 'Conversions that count now',
+    attributed_conversions   UInt64               COMMENT 'Those of them that are attributed',
+    revenue_minor            Int64                COMMENT 'Net amount of conversions, in minor units of currency',
+    attributed_revenue_minor Int64                COMMENT 'That of attributed conversions',
+    currency                 String               COMMENT 'Currency of the program, ISO 4217'
+)
 SQL SECURITY INVOKER
 AS SELECT
     org_id,

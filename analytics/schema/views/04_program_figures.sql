@@ -2,6 +2,25 @@
 -- visitors, which cannot. Clicks come from the projection by_hour. The margin is
 -- counted in parts per million, exactly, until the last division.
 CREATE OR REPLACE VIEW program_figures
+(
+    org_id                   String COMMENT 'Organisation',
+    program_id               String COMMENT 'Program of the organisation',
+    day                      Date32 COMMENT 'Day of the event, in the time zone of the program',
+    clicks                   UInt64 COMMENT 'Stored clicks, whatever their verdict',
+    unique_clicks            UInt64 COMMENT 'Clicks that count',
+    duplicate_clicks         UInt64 COMMENT 'Clicks that repeat one within the dedupe window',
+    bot_clicks               UInt64 COMMENT 'Clicks of crawlers and configured bots',
+    conversions              UInt64 COMMENT 'Conversions that count now',
+    attributed_conversions   UInt64 COMMENT 'Those of them that are attributed',
+    revenue_minor            Int64  COMMENT 'Net amount of conversions, in minor units of currency',
+    attributed_revenue_minor Int64  COMMENT 'That of attributed conversions',
+    rewards_earned           UInt64 COMMENT 'Rewards whose net value is above 0 now',
+    reward_cost_minor        Int64  COMMENT 'Net money rewards, pending ones too, held ones not, in minor units',
+    currency                 String COMMENT 'Currency of the program, ISO 4217',
+    margin_e6                Int128 COMMENT 'Sum of attributed revenue x margin, in millionths of a minor unit',
+    has_margin               UInt8  COMMENT '1 if any conversion names a margin',
+    lacks_margin             UInt8  COMMENT '1 if any attributed conversion names none'
+)
 SQL SECURITY INVOKER
 AS SELECT
     org_id,

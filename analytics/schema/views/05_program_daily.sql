@@ -1,6 +1,25 @@
 -- Visitors come from the projection by_visitor, the rest from program_figures. A
 -- day of which nothing is left, as its conversions were cancelled, has no row.
 CREATE OR REPLACE VIEW program_daily
+(
+    org_id                   String            COMMENT 'Organisation',
+    program_id               String            COMMENT 'Program of the organisation',
+    day                      Date32            COMMENT 'Day of the event, in the time zone of the program',
+    clicks                   UInt64            COMMENT 'Stored clicks, whatever their verdict',
+    unique_clicks            UInt64            COMMENT 'Clicks that count',
+    duplicate_clicks         UInt64            COMMENT 'Clicks that repeat one within the dedupe window',
+    bot_clicks               UInt64            COMMENT 'Clicks of crawlers and configured bots',
+    visitors                 UInt64            COMMENT 'Distinct visitors with a click that counts, exactly; those without an id by their keyed hash',
+    conversions              UInt64            COMMENT 'Conversions that count now',
+    attributed_conversions   UInt64            COMMENT 'Those of them that are attributed',
+    revenue_minor            Int64             COMMENT 'Net amount of conversions, in minor units of currency',
+    attributed_revenue_minor Int64             COMMENT 'That of attributed conversions',
+    currency                 String            COMMENT 'Currency of the program, ISO 4217',
+    rewards_earned           UInt64            COMMENT 'Rewards whose net value is above 0 now',
+    reward_cost_minor        Int64             COMMENT 'Net money rewards, pending ones too, held ones not, in minor units',
+    conversion_rate          Nullable(Float64) COMMENT 'attributed_conversions / unique_clicks; null without unique clicks',
+    roi                      Nullable(Float64) COMMENT '(attributed revenue x margin - reward cost) / reward cost; null without cost or margin'
+)
 SQL SECURITY INVOKER
 AS SELECT
     org_id,

@@ -1,5 +1,23 @@
 -- program_daily without the day; visitors are distinct over all days.
 CREATE OR REPLACE VIEW program_totals
+(
+    org_id                   String            COMMENT 'Organisation',
+    program_id               String            COMMENT 'Program of the organisation',
+    clicks                   UInt64            COMMENT 'Stored clicks, whatever their verdict',
+    unique_clicks            UInt64            COMMENT 'Clicks that count',
+    duplicate_clicks         UInt64            COMMENT 'Clicks that repeat one within the dedupe window',
+    bot_clicks               UInt64            COMMENT 'Clicks of crawlers and configured bots',
+    visitors                 UInt64            COMMENT 'Distinct visitors over all days with a click that counts, exactly; those without an id by their keyed hash',
+    conversions              UInt64            COMMENT 'Conversions that count now',
+    attributed_conversions   UInt64            COMMENT 'Those of them that are attributed',
+    revenue_minor            Int64             COMMENT 'Net amount of conversions, in minor units of currency',
+    attributed_revenue_minor Int64             COMMENT 'That of attributed conversions',
+    currency                 String            COMMENT 'Currency of the program, ISO 4217',
+    rewards_earned           UInt64            COMMENT 'Rewards whose net value is above 0 now',
+    reward_cost_minor        Int64             COMMENT 'Net money rewards, pending ones too, held ones not, in minor units',
+    conversion_rate          Nullable(Float64) COMMENT 'attributed_conversions / unique_clicks; null without unique clicks',
+    roi                      Nullable(Float64) COMMENT '(attributed revenue x margin - reward cost) / reward cost; null without cost or margin'
+)
 SQL SECURITY INVOKER
 AS SELECT
     org_id,

@@ -1,6 +1,17 @@
 -- The leaderboard. Clicks come from the projection by_referrer; conversions and
 -- revenue from the last credit of each conversion, which is net of adjustments.
 CREATE OR REPLACE VIEW referrer_totals
+(
+    org_id            String  COMMENT 'Organisation',
+    program_id        String  COMMENT 'Program of the organisation',
+    referrer_id       String  COMMENT 'Member who shared the links',
+    clicks            UInt64  COMMENT 'Stored clicks, whatever their verdict',
+    unique_clicks     UInt64  COMMENT 'Clicks that count',
+    conversions       Float64 COMMENT 'Sum of the credits of conversions that count, 1 for a whole conversion',
+    revenue_minor     Int64   COMMENT 'Credited net revenue, in minor units of the currency of the program',
+    rewards_earned    UInt64  COMMENT 'Rewards to the referrer whose net value is above 0 now',
+    reward_cost_minor Int64   COMMENT 'Net money rewards to the referrer, in minor units'
+)
 SQL SECURITY INVOKER
 AS SELECT
     org_id,

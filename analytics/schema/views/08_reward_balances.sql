@@ -1,6 +1,21 @@
 -- Everything is in minor units of currency, or in units. What was fulfilled
 -- counts reward by reward: too much of one is not made up by another.
 CREATE OR REPLACE VIEW reward_balances
+(
+    org_id         String COMMENT 'Organisation',
+    program_id     String COMMENT 'Program of the organisation',
+    beneficiary_id String COMMENT 'Who gets the rewards',
+    currency       String COMMENT 'Currency of money rewards, ISO 4217; empty for quantities',
+    unit           String COMMENT 'Unit of quantity rewards; empty for money',
+    earned         Int64  COMMENT 'All that was ever earned',
+    pending        Int64  COMMENT 'Net value that waits for the end of its hold',
+    approved       Int64  COMMENT 'Net value that is approved',
+    reversed       Int64  COMMENT 'What was taken back: earned - net',
+    fulfilled      Int64  COMMENT 'What was fulfilled',
+    net            Int64  COMMENT 'Net value: earned - reversed, not less by what is fulfilled',
+    held           Int64  COMMENT 'What is withheld by a limit or budget; not part of net',
+    overpaid       Int64  COMMENT 'What was fulfilled beyond net, reward by reward'
+)
 SQL SECURITY INVOKER
 AS SELECT
     org_id,
