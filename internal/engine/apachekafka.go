@@ -143,7 +143,7 @@ func formatStorage(ctx context.Context, java, classpath, dir string) error {
 		return fmt.Errorf("look into the data folder of Apache Kafka: %w", err)
 	}
 	var id [16]byte
-	rand.Read(id[:]) //nolint:errcheck // never fails
+	rand.Read(id[:]) // never fails
 	id[0] = 0        // the tool takes an id that begins with a dash for an option
 	cmd := exec.CommandContext(ctx, java, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", classpath,
 		"kafka.tools.StorageTool", "format", "-t", base64.RawURLEncoding.EncodeToString(id[:]), "-c", serverProperties(dir))

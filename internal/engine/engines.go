@@ -83,7 +83,7 @@ func (e *Engines) takeFolder(ctx context.Context, o *Options) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	e.unlock, err = lockFile(ctx, filepath.Join(o.Dir, "lock"), func() { cancel(errInUse) })
-	if context.Cause(ctx) == errInUse {
+	if errors.Is(context.Cause(ctx), errInUse) {
 		return fmt.Errorf("take the data folder %s: %w", o.Dir, errInUse)
 	}
 	return err

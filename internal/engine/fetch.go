@@ -108,7 +108,7 @@ func say(progress io.Writer, format string, args ...any) {
 	if progress == nil {
 		progress = os.Stderr
 	}
-	fmt.Fprintf(progress, "engines: "+format+"\n", args...) //nolint:errcheck // progress is only told
+	fmt.Fprintf(progress, "engines: "+format+"\n", args...)
 }
 
 func isFolder(path string) bool {

@@ -53,9 +53,9 @@ func tarball(t *testing.T, name, content string) []byte {
 	var packed bytes.Buffer
 	zipped := gzip.NewWriter(&packed)
 	files := tar.NewWriter(zipped)
-	files.WriteHeader(&tar.Header{Name: "package/" + name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(content))})
-	files.Write([]byte(content))
-	if err := errors.Join(files.Close(), zipped.Close()); err != nil {
+	header := files.WriteHeader(&tar.Header{Name: "package/" + name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(content))})
+	_, body := files.Write([]byte(content))
+	if err := errors.Join(header, body, files.Close(), zipped.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return packed.Bytes()
@@ -69,8 +69,8 @@ func wheel(t *testing.T, name, content string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Write([]byte(content))
-	if err := files.Close(); err != nil {
+	_, err = f.Write([]byte(content))
+	if err := errors.Join(err, files.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return packed.Bytes()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,10 +42,14 @@ func parent(dir string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	json.NewEncoder(os.Stdout).Encode(started{
+	err = json.NewEncoder(os.Stdout).Encode(started{
 		Kafka: e.Kafka.Addr, Redis: e.Redis.Addr, ClickHouse: e.ClickHouse.Addr,
 		PIDs: []int{e.Redis.PID(), e.ClickHouse.PID()},
 	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	select {}
 }
 
@@ -66,7 +71,7 @@ func startParent(t *testing.T, dir string) (*exec.Cmd, started) {
 		cmd.Wait()
 	})
 	line, err := bufio.NewReader(output).ReadBytes('\n')
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	var told started

@@ -136,7 +136,7 @@ func (p *process) stop(ctx context.Context, ask func() error) error {
 
 // endedEarly tells that the child ended though nobody stopped it.
 func (p *process) endedEarly() error {
-	return fmt.Errorf("%s ended by itself (%v); the end of its log, %s:\n%s", p.engine, p.err, p.logFile, p.logTail())
+	return fmt.Errorf("%s ended by itself (%v); the end of its log, %s:\n%s", p.engine, p.err, p.logFile, p.logTail()) //nolint:errorlint // nil when it ended with 0
 }
 
 func (p *process) kill() {

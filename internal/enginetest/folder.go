@@ -15,7 +15,7 @@ const folderPrefix = "grapevine-engines-"
 // removeAbandoned removes the data folders of test processes that were killed
 // and could not do it themselves.
 func removeAbandoned() {
-	folders, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*")) //nolint:errcheck // the pattern is well formed
+	folders, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*")) // the pattern is well formed
 	for _, folder := range folders {
 		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(folder), folderPrefix), "-")
 		if owner, err := strconv.Atoi(pid); err == nil && errors.Is(syscall.Kill(owner, 0), syscall.ESRCH) {

@@ -90,7 +90,7 @@ func goldenCredits(t *testing.T) []event.Credit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close() //nolint:errcheck // read only
+	defer file.Close()
 	var credits []event.Credit
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		var c event.Credit

@@ -128,7 +128,10 @@ func (seen errorsSeen) await(t testing.TB, n int) {
 	t.Helper()
 	for range n {
 		select {
-		case <-seen:
+		case err := <-seen:
+			if err == nil {
+				t.Fatal("nil was reported as an error")
+			}
 		case <-time.After(time.Minute):
 			t.Fatal("no error was reported within a minute")
 		}
@@ -160,8 +163,8 @@ func TestStore_waits_for_a_redis_that_takes_no_writes(t *testing.T) {
 			func(ctx context.Context, c *redis.Client) error { return c.ConfigSet(ctx, "maxmemory", "1").Err() },
 			func(ctx context.Context, c *redis.Client) error { return c.ConfigSet(ctx, "maxmemory", "0").Err() }},
 		{"read only",
-			func(ctx context.Context, c *redis.Client) error { return c.SlaveOf(ctx, "127.0.0.1", "1").Err() },
-			func(ctx context.Context, c *redis.Client) error { return c.SlaveOf(ctx, "no", "one").Err() }},
+			func(ctx context.Context, c *redis.Client) error { return c.ReplicaOf(ctx, "127.0.0.1", "1").Err() },
+			func(ctx context.Context, c *redis.Client) error { return c.ReplicaOf(ctx, "no", "one").Err() }},
 		{"too few replicas",
 			func(ctx context.Context, c *redis.Client) error {
 				return c.ConfigSet(ctx, "min-replicas-to-write", "1").Err()
