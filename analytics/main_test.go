@@ -3,18 +3,29 @@ package analytics
 import (
 	"fmt"
 	"maps"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/grapevinehq/grapevine/internal/enginetest"
 	"github.com/grapevinehq/grapevine/internal/golden"
 	"github.com/grapevinehq/grapevine/pipeline"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+// TestMain also tells of goroutines that outlive the books and the engines.
+func TestMain(m *testing.M) {
+	code := enginetest.Run(m)
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 // opened returns empty books in a database of the test's own.
 func opened(t testing.TB) *Books {
