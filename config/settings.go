@@ -241,6 +241,8 @@ type Batch struct {
 	MaxBytes int `json:"max_bytes" jsonschema:"minimum=1048576,maximum=1073741824"`
 	// MaxWait is how long a batch waits to be filled.
 	MaxWait time.Duration `json:"max_wait"`
+	// InFlight is how many batches of one topic a worker holds in memory at once, over all of its partitions.
+	InFlight int `json:"in_flight" jsonschema:"minimum=1,maximum=10000"`
 }
 
 // LogLevel is how much is said.
@@ -271,7 +273,7 @@ func Defaults() Settings {
 		Programs:        "programs.yaml",
 		ReloadInterval:  2 * time.Second,
 		HTTP:            HTTP{Addr: "127.0.0.1:8080"},
-		Batch:           Batch{MaxEvents: 20_000, MaxBytes: 32 << 20, MaxWait: 200 * time.Millisecond},
+		Batch:           Batch{MaxEvents: 20_000, MaxBytes: 32 << 20, MaxWait: 200 * time.Millisecond, InFlight: 4},
 		DedupeRetention: 72 * time.Hour,
 		MaxFutureSkew:   10 * time.Minute,
 		Log:             Log{Level: "info", Format: "text"},

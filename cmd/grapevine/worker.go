@@ -259,6 +259,7 @@ func (w *worker) loops(ctx context.Context, incarnations map[string]string) (map
 			Limits:   loop.Limits{MaxEvents: w.settings.Batch.MaxEvents, MaxBytes: w.settings.Batch.MaxBytes, MaxWait: w.settings.Batch.MaxWait},
 			Revision: w.catalogs.revision,
 			Grace:    w.grace(stage.Topic()),
+			InFlight: make(chan struct{}, w.settings.Batch.InFlight),
 			Now:      time.Now,
 		}
 	}

@@ -164,6 +164,7 @@ func (g *ground) looped(ctx context.Context, s loop.State, books pipeline.Books)
 		batch = g.options.batch
 	}
 	metrics := loop.NewMetrics(prometheus.NewRegistry())
+	inFlight := make(chan struct{}, defaults.Batch.InFlight)
 	var events atomic.Int64
 	return g.floor(ctx, &events, func(ctx context.Context, source pipeline.Source) error {
 		stopping := make(chan struct{})
@@ -177,7 +178,7 @@ func (g *ground) looped(ctx context.Context, s loop.State, books pipeline.Books)
 			Limits:   loop.Limits{MaxEvents: batch, MaxBytes: defaults.Batch.MaxBytes, MaxWait: defaults.Batch.MaxWait},
 			Revision: func() string { return g.catalog.Revision },
 			Grace:    func() time.Duration { return 0 },
-			Now:      time.Now, Stopping: stopping,
+			Now:      time.Now, Stopping: stopping, InFlight: inFlight,
 		}
 		return l.Run(ctx, &untilEnd{Source: source, events: &events, stop: sync.OnceFunc(func() { close(stopping) })})
 	})

@@ -70,6 +70,7 @@ func (r *run) workAll(ctx context.Context, batches <-chan batch, failed <-chan e
 
 // step works one batch, or moves over offsets without records.
 func (r *run) step(ctx context.Context, b batch) error {
+	defer b.release()
 	if b.work == nil {
 		r.last.end = b.bounds.End
 		return nil

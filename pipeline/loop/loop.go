@@ -45,6 +45,9 @@ type Loop struct {
 	Grace func() time.Duration
 	// Now is the clock.
 	Now func() time.Time
+	// InFlight bounds the batches that are decoded and not yet done, over all
+	// partitions of the stage: its capacity is their number.
+	InFlight chan struct{}
 	// Stopping is closed when no further batch shall be begun.
 	Stopping <-chan struct{}
 }

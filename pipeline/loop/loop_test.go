@@ -28,6 +28,7 @@ func newLoop(w *worker, stage pipeline.Stage, batch int) *Loop {
 		Revision: func() string { return "r1" },
 		Grace:    func() time.Duration { return 0 },
 		Now:      time.Now,
+		InFlight: make(chan struct{}, 2),
 		Stopping: make(chan struct{}),
 	}
 }

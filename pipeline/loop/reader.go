@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
@@ -15,6 +16,7 @@ type batch struct {
 	bounds  pipeline.Bounds
 	records []event.Record
 	work    pipeline.Work
+	release func() // gives the place among the batches in flight back
 }
 
 // place is where the next batch begins.
@@ -33,28 +35,59 @@ const fetchWait = 500 * time.Millisecond
 func (r *run) readAhead(ctx context.Context, at place, out chan<- batch) error {
 	var rest tail
 	for {
-		records, end, err := r.collect(ctx, at.offset, &rest)
+		b, err := r.next(ctx, at, &rest)
 		if err != nil {
 			return err
 		}
-		b := batch{records: records}
-		b.bounds = pipeline.Bounds{Partition: r.source.Partition(), First: at.offset, End: end}
-		if len(records) > 0 {
-			b.bounds.Number = at.number
-			b.bounds.Time = r.batchTime(at.time, records)
-			b.bounds.Revision = r.Revision()
-			if b.work, err = r.worker.Decode(b.bounds, records); err != nil {
-				return fmt.Errorf("decode [%d, %d): %w", at.offset, end, err)
-			}
+		if b.work != nil {
 			at.number++
 			at.time = b.bounds.Time
 		}
-		at.offset = end
+		at.offset = b.bounds.End
 		select {
 		case out <- b:
 		case <-ctx.Done():
+			b.release()
 			return ctx.Err()
 		}
+	}
+}
+
+// next makes the batch at a place, or one without work that passes a gap.
+func (r *run) next(ctx context.Context, at place, rest *tail) (batch, error) {
+	b := batch{bounds: pipeline.Bounds{Partition: r.source.Partition(), First: at.offset, End: at.offset}, release: func() {}}
+	end, err := r.await(ctx, at.offset, rest)
+	if err != nil {
+		return b, err
+	}
+	if len(rest.records) == 0 {
+		b.bounds.End = end
+		return b, nil
+	}
+	if b.release, err = r.enter(ctx); err != nil {
+		return b, err
+	}
+	if b.records, b.bounds.End, err = r.collect(ctx, rest); err != nil {
+		b.release()
+		return b, err
+	}
+	b.bounds.Number = at.number
+	b.bounds.Time = r.batchTime(at.time, b.records)
+	b.bounds.Revision = r.Revision()
+	if b.work, err = r.worker.Decode(b.bounds, b.records); err != nil {
+		b.release()
+		return b, fmt.Errorf("decode [%d, %d): %w", at.offset, b.bounds.End, err)
+	}
+	return b, nil
+}
+
+// enter takes a place among the batches in flight: they bound the memory.
+func (r *run) enter(ctx context.Context) (release func(), err error) {
+	select {
+	case r.InFlight <- struct{}{}:
+		return sync.OnceFunc(func() { <-r.InFlight }), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 
@@ -73,61 +106,51 @@ func (r *run) batchTime(before int64, records []event.Record) int64 {
 type tail struct {
 	records []event.Record
 	readAt  time.Time
+	from    int64 // where the fetch began
 	next    int64 // the offset after all of it, gaps included
 }
 
-// collect gathers the next batch: it waits for a first record that is ripe,
-// then takes what comes within the limits. The records are nil when only gaps
-// were passed.
-func (r *run) collect(ctx context.Context, from int64, rest *tail) (records []event.Record, end int64, err error) {
-	end = from
-	bytes := 0
-	var deadline time.Time
-	for {
+// await returns when the first record of the tail is ripe, or when offsets
+// without records were passed; end is where reading goes on.
+func (r *run) await(ctx context.Context, from int64, rest *tail) (end int64, err error) {
+	for len(rest.records) == 0 {
+		if rest.next > from {
+			return rest.next, nil
+		}
 		if err := ctx.Err(); err != nil {
-			return nil, 0, err
+			return 0, err
 		}
-		if len(rest.records) == 0 {
-			if rest.next > end {
-				end = rest.next
-			}
-			wait := fetchWait
-			if len(records) > 0 {
-				wait = deadline.Sub(r.Now())
-				if wait <= 0 {
-					return records, end, nil
-				}
-			} else if end > from {
-				return nil, end, nil
-			}
-			if err := r.fetch(ctx, end, wait, rest); err != nil {
-				return nil, 0, err
-			}
-			continue
+		if err := r.fetch(ctx, from, fetchWait, rest); err != nil {
+			return 0, err
 		}
-		n, size, full := r.take(rest, len(records), bytes)
-		if n == 0 && !full { // not ripe yet
-			if len(records) > 0 {
-				return records, end, nil
-			}
-			if err := r.ripen(ctx, rest); err != nil {
-				return nil, 0, err
-			}
-			continue
-		}
-		if len(records) == 0 {
-			deadline = r.Now().Add(r.Limits.MaxWait)
+	}
+	return from, r.ripen(ctx, rest)
+}
+
+// collect gathers a batch: what is in the tail, and what comes within the limits.
+func (r *run) collect(ctx context.Context, rest *tail) (records []event.Record, end int64, err error) {
+	deadline := r.Now().Add(r.Limits.MaxWait)
+	bytes := 0
+	for {
+		n, size, more := r.take(rest, len(records), bytes)
+		if records == nil {
 			records = rest.records[:n:n]
 		} else {
 			records = append(records, rest.records[:n]...)
 		}
 		bytes += size
-		rest.records = rest.records[n:]
-		if n > 0 {
-			end = records[len(records)-1].Offset + 1
+		if rest.records = rest.records[n:]; len(rest.records) > 0 || !more {
+			return records, records[len(records)-1].Offset + 1, nil
 		}
-		if full {
-			return records, end, nil
+		wait := deadline.Sub(r.Now())
+		if wait <= 0 {
+			return records, rest.next, nil
+		}
+		if err := r.fetch(ctx, rest.next, wait, rest); err != nil {
+			return nil, 0, err
+		}
+		if len(rest.records) == 0 && rest.next == rest.from {
+			return records, rest.next, nil
 		}
 	}
 }
@@ -138,27 +161,24 @@ func (r *run) fetch(ctx context.Context, from int64, wait time.Duration, rest *t
 	if err != nil {
 		return fmt.Errorf("fetch from offset %d: %w", from, err)
 	}
-	rest.records, rest.next, rest.readAt = chunk.Records, chunk.Next, chunk.ReadAt
+	rest.records, rest.from, rest.next, rest.readAt = chunk.Records, from, chunk.Next, chunk.ReadAt
 	r.Metrics.lag(r.source.Partition(), chunk.Stable-from)
 	return nil
 }
 
-// take counts how many records of the tail fit into the batch; full when a
-// limit ends it.
-func (r *run) take(rest *tail, have, bytes int) (n, size int, full bool) {
+// take counts how many records of the tail go into the batch; more tells
+// whether the batch would take another.
+func (r *run) take(rest *tail, have, bytes int) (n, size int, more bool) {
 	now, grace := r.Now(), r.Grace()
 	for i := range rest.records {
 		rec := &rest.records[i]
 		grown := size + len(rec.Key) + len(rec.Value)
-		if have+i >= r.Limits.MaxEvents || (have+i > 0 && bytes+grown > r.Limits.MaxBytes) {
-			return i, size, true
-		}
-		if ripeAt(rec, rest.readAt, grace).After(now) {
+		if have+i > 0 && (have+i >= r.Limits.MaxEvents || bytes+grown > r.Limits.MaxBytes || ripeAt(rec, rest.readAt, grace).After(now)) {
 			return i, size, false
 		}
 		size = grown
 	}
-	return len(rest.records), size, false
+	return len(rest.records), size, true
 }
 
 // ripeAt is when a record may be decided: a grace after its Kafka timestamp,
@@ -176,7 +196,11 @@ func ripeAt(rec *event.Record, readAt time.Time, grace time.Duration) time.Time 
 
 // ripen waits for the first record of the tail.
 func (r *run) ripen(ctx context.Context, rest *tail) error {
-	timer := time.NewTimer(ripeAt(&rest.records[0], rest.readAt, r.Grace()).Sub(r.Now()) + time.Millisecond)
+	wait := ripeAt(&rest.records[0], rest.readAt, r.Grace()).Sub(r.Now())
+	if wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
