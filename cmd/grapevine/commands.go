@@ -8,6 +8,11 @@ func commands() []*cobra.Command {
 		newUpCommand(),
 		newRunCommand(),
 		newSimulateCommand(),
+		newStatusCommand(),
+		newReportCommand(),
+		newRewardsCommand(),
+		newDeadLettersCommand(),
+		newMigrateCommand(),
 		newCheckCommand(),
 	}
 }
