@@ -21,7 +21,8 @@ type Memory interface {
 	// is noticed. all: visit groups without writes too.
 	ApplyShared(ctx context.Context, bounds Bounds, sets []SharedSet) error
 	// Claim sets each key to the record's position if absent, and tells the owner
-	// of each: won when the owner is this very position.
+	// of each: won when the owner is this very position. In the order of claims: of
+	// several with one key the first is asked first.
 	Claim(ctx context.Context, bounds Bounds, claims []Claim) (won []bool, err error)
 }
 
@@ -29,6 +30,9 @@ type Memory interface {
 type Claim struct {
 	Key    string // whole, without prefix: "conv/<org>/<program>/<id>"
 	Offset int64
+	// Peek asks for the owner without claiming: won when nobody owns the id, or
+	// this very position does. What nobody owns may be owned a moment later.
+	Peek bool
 }
 
 // Journal is the record of a partition's latest batch.

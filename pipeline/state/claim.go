@@ -13,6 +13,9 @@ var claimLua string
 
 var claimScript = newScript("claim", markerLua, claimLua)
 
+// peekMark follows the field of an id that is asked for and not claimed.
+const peekMark = "?"
+
 // Claim implements pipeline.Memory. The first call of a batch visits every slot
 // group, so a stage that claims calls it in every batch, also without claims:
 // a group that missed one answers the next with pipeline.ErrStateLost. Further
@@ -29,6 +32,9 @@ func (p *Partition) Claim(ctx context.Context, b pipeline.Bounds, claims []pipel
 			*c = visit(g, base)
 		}
 		c.keys = append(c.keys, claimBucket(g, bucket))
+		if claim.Peek {
+			field += peekMark
+		}
 		c.args = append(c.args, field, claimOwner(p.short, p.partition.ID, claim.Offset))
 		order[g] = append(order[g], i)
 	}

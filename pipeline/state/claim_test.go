@@ -54,6 +54,44 @@ func TestClaim_is_won_by_the_first_position_alone(t *testing.T) {
 	}
 }
 
+func peek(offset int64, keys ...string) []pipeline.Claim {
+	list := claims(offset, keys...)
+	for i := range list {
+		list[i].Offset, list[i].Peek = offset, true
+	}
+	return list
+}
+
+func TestClaim_peeks_without_claiming(t *testing.T) {
+	store, _ := alone(t)
+	p, other := somePartition(), somePartition()
+	memory, _ := takeOver(t, store, p, 1)
+	rival, _ := takeOver(t, store, other, 1)
+	claim(t, memory, batch(p, 1), claims(10, "a"))
+
+	steps := []struct {
+		name   string
+		memory pipeline.Memory
+		bounds pipeline.Bounds
+		claims []pipeline.Claim
+		want   []bool
+	}{
+		{"owned by this position, by nobody", memory, batch(p, 1), peek(10, "a", "b"), []bool{true, true}},
+		{"owned by another position", memory, batch(p, 1), peek(11, "a"), []bool{false}},
+		{"owned by another partition", rival, batch(other, 1), peek(10, "a"), []bool{false}},
+		{"nothing was claimed by asking", rival, batch(other, 1), claims(10, "b"), []bool{true}},
+		{"asked, claimed, asked", memory, batch(p, 2), slices.Concat(peek(20, "c"), claims(21, "c"), peek(20, "c"), peek(21, "c"), peek(22, "b")), []bool{true, true, false, true, false}},
+		{"by a replay", memory, batch(p, 2), slices.Concat(peek(20, "c"), claims(21, "c")), []bool{false, true}},
+		{"the first call of a batch visits all groups", memory, batch(p, 3), peek(30, "d"), []bool{true}},
+		{"so that none is behind", memory, batch(p, 4), nil, []bool{}},
+	}
+	for _, step := range steps {
+		if got := claim(t, step.memory, step.bounds, step.claims); !slices.Equal(got, step.want) {
+			t.Errorf("%s: won %v, want %v", step.name, got, step.want)
+		}
+	}
+}
+
 func TestClaim_by_a_successor_finds_its_own(t *testing.T) {
 	store, _ := alone(t)
 	p := somePartition()
