@@ -273,7 +273,7 @@ func Defaults() Settings {
 		Programs:        "programs.yaml",
 		ReloadInterval:  2 * time.Second,
 		HTTP:            HTTP{Addr: "127.0.0.1:8080"},
-		Batch:           Batch{MaxEvents: 20_000, MaxBytes: 32 << 20, MaxWait: 200 * time.Millisecond, InFlight: 4},
+		Batch:           Batch{MaxEvents: 20_000, MaxBytes: 32 << 20, MaxWait: 200 * time.Millisecond, InFlight: 3},
 		DedupeRetention: 72 * time.Hour,
 		MaxFutureSkew:   10 * time.Minute,
 		Log:             Log{Level: "info", Format: "text"},

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -32,12 +33,23 @@ A worker waits for engines that are away, and says so in its log and at /readyz.
 			for _, warning := range settings.Warnings {
 				log.Warn(warning)
 			}
+			limitMemory()
 			return runWorker(cmd.Context(), settings, log, idle)
 		},
 	}
 	c.Flags().StringVar(&path, "config", "", "worker configuration (YAML); defaults reach what `grapevine up` starts")
 	c.Flags().BoolVar(&idle, "exit-when-idle", false, "stop with exit code 0 once every input is consumed and every effect written")
 	return c
+}
+
+// memoryLimit is what the garbage collector keeps a worker under as long as its
+// batches in flight allow it; larger ones may exceed it. GOMEMLIMIT overrules it.
+const memoryLimit = 320 << 20
+
+func limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 }
 
 // newLogger logs as the settings say.

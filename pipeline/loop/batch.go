@@ -97,6 +97,8 @@ func (r *run) process(ctx context.Context, b batch, j pipeline.Journal) error {
 	if err != nil {
 		return fmt.Errorf("batch %d [%d, %d): %w", b.bounds.Number, b.bounds.First, b.bounds.End, err)
 	}
+	letters, read := r.deadLetters(b, outcome.DeadLetters), len(b.records)
+	b.work, b.records = nil, nil // what is written holds what it needs of them
 	if r.Stage.Shared() {
 		if err := r.memory.ApplyShared(ctx, b.bounds, outcome.Shared); err != nil {
 			return fmt.Errorf("apply batch %d: %w", b.bounds.Number, err)
@@ -105,7 +107,6 @@ func (r *run) process(ctx context.Context, b batch, j pipeline.Journal) error {
 	}
 
 	// Write the books: one block a table, under a lease.
-	letters := r.deadLetters(b, outcome.DeadLetters)
 	blocks := append(outcome.Blocks, letters.blocks...)
 	if err := r.Books.Write(ctx, b.bounds, r.source.Lease, blocks); err != nil {
 		return fmt.Errorf("write batch %d: %w", b.bounds.Number, err)
@@ -127,7 +128,7 @@ func (r *run) process(ctx context.Context, b batch, j pipeline.Journal) error {
 	// Acknowledge: the next bound does it, or workAll when idle.
 	r.last.number, r.last.end, r.last.time = b.bounds.Number, b.bounds.End, b.bounds.Time
 	r.committed = b.bounds.First
-	r.Metrics.batch(r.Stage.Topic(), len(b.records), outcome.Counts, r.Now().Sub(began))
+	r.Metrics.batch(r.Stage.Topic(), read, outcome.Counts, r.Now().Sub(began))
 	return nil
 }
 
