@@ -10,6 +10,9 @@ import (
 // TopicDeadLetters is the contract's name of the dead letters' topic (§2).
 const TopicDeadLetters = "referral.dead-letters"
 
+// lettersTable is where any stage's dead letters stand in the books.
+const lettersTable = "dead_letters"
+
 type letters struct {
 	messages []pipeline.Message
 	blocks   []pipeline.Block
@@ -87,7 +90,7 @@ func (t *letterTable) add(o *pipeline.Original, d pipeline.DeadLetter, ms int64)
 }
 
 func (t *letterTable) block() pipeline.Block {
-	return pipeline.Block{Table: "dead_letters", Rows: len(t.org), Columns: []pipeline.Column{
+	return pipeline.Block{Table: lettersTable, Rows: len(t.org), Columns: []pipeline.Column{
 		{Name: "org_id", Data: t.org},
 		{Name: "program_id", Data: t.program},
 		{Name: "time", Data: t.time},

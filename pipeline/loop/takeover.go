@@ -112,7 +112,7 @@ func (r *run) same(ctx context.Context, offset int64, m Metadata, j pipeline.Jou
 // boundOnly works a batch that was bound and not begun, if it was not: rows of
 // it in the books would mean that the journal was lost.
 func (r *run) boundOnly(ctx context.Context, b pipeline.Bounds) (place, error) {
-	written, err := r.Books.Has(ctx, b, r.Stage.Tables())
+	written, err := r.Books.Has(ctx, b, append(r.Stage.Tables(), lettersTable))
 	if err != nil {
 		return place{}, fmt.Errorf("ask the books for [%d, %d): %w", b.First, b.End, err)
 	}

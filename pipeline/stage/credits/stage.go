@@ -52,8 +52,8 @@ func (s *Stage) Topic() string { return TopicCredits }
 // WaitsFor is nil: what a credit needs was decided with its conversion.
 func (s *Stage) WaitsFor() []string { return nil }
 
-// Tables are credits, rewards and dead_letters.
-func (s *Stage) Tables() []string { return []string{TableCredits, TableRewards, "dead_letters"} }
+// Tables are credits and rewards.
+func (s *Stage) Tables() []string { return []string{TableCredits, TableRewards} }
 
 // Shared is false: no other partition reads a ledger.
 func (s *Stage) Shared() bool { return false }

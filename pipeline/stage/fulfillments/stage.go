@@ -73,7 +73,7 @@ func (s *Stage) Topic() string { return Topic }
 func (s *Stage) WaitsFor() []string { return nil }
 
 // Tables implements pipeline.Stage.
-func (s *Stage) Tables() []string { return []string{Table, TableWaiting, "dead_letters"} }
+func (s *Stage) Tables() []string { return []string{Table, TableWaiting} }
 
 // Shared implements pipeline.Stage: no other partition reads what is remembered.
 func (s *Stage) Shared() bool { return false }
