@@ -16,8 +16,9 @@ type Topics struct{ Clicks, Conversions, Members string }
 
 // Progress is told of now and then.
 type Progress struct {
-	Members, Clicks, Conversions int64 // made so far
-	Acknowledged                 int64 // events that Kafka has
+	Members, Clicks, Conversions int64        // made so far
+	Acknowledged                 int64        // events that Kafka has
+	Truth                        ProgramTruth // of all programs together, so far
 }
 
 // tick is how often paced traffic is written.
@@ -238,7 +239,7 @@ func (s *simulation) progress() {
 		return
 	}
 	s.told = time.Now()
-	s.tell(Progress{Members: s.counts.members, Clicks: s.counts.clicks, Conversions: int64(s.converted), Acknowledged: s.acked.Load()})
+	s.tell(Progress{Members: s.counts.members, Clicks: s.counts.clicks, Conversions: int64(s.converted), Acknowledged: s.acked.Load(), Truth: s.truth().Sum()})
 }
 
 func (s *simulation) truth() Truth {

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// page is a frame as a terminal of 80 columns shows it.
+func (s *demoScreen) page(f *demoFrame) string {
+	var b strings.Builder
+	in, done := f.rates()
+	booked, sent := f.booked(), f.made.Truth
+	title := fmt.Sprintf("Grapevine demo, running %s", f.took.Truncate(time.Second))
+	fmt.Fprintf(&b, "%s%*s\n\n", s.bold(title), 78-len(title), "Ctrl-C ends all of it")
+
+	fmt.Fprintf(&b, "%s  sent %s/s   worked %s/s   behind by %s\n\n", s.bold("Events    "),
+		formatCount(int64(in)), formatCount(int64(done)), formatCount(f.status.Kafka.Lag))
+
+	fmt.Fprintf(&b, "%s  %12s %12s %12s %12s\n", s.bold("Clicks    "), "unique", "duplicate", "bot", "redelivered")
+	fmt.Fprintf(&b, "%s  %12s %12s %12s %12s\n", s.dim("  sent    "), formatCount(sent.UniqueClicks), formatCount(sent.DuplicateClicks), formatCount(sent.BotClicks), formatCount(sent.RedeliveredClicks))
+	fmt.Fprintf(&b, "%s  %12s %12s %12s %12s\n\n", s.dim("  booked  "), formatCount(booked.UniqueClicks), formatCount(booked.DuplicateClicks), formatCount(booked.BotClicks), "dropped")
+
+	fmt.Fprintf(&b, "%s  %s sent, %s booked, %s attributed\n", s.bold("Conversions"), formatCount(sent.Conversions), formatCount(booked.Conversions), formatCount(booked.AttributedConversions))
+	fmt.Fprintf(&b, "%s  %s earned, worth %s\n\n", s.bold("Rewards    "), formatCount(booked.RewardsEarned), f.costs())
+
+	s.pageLeaders(&b, f)
+	b.WriteString("\n" + s.connections())
+	return b.String()
+}
+
+// pageLeaders writes the referrers with most conversions.
+func (s *demoScreen) pageLeaders(b *strings.Builder, f *demoFrame) {
+	currency := currencies(f.totals)
+	fmt.Fprintf(b, "%s %11s %18s %16s\n", s.bold(fmt.Sprintf("%-30s", "Top referrers")), "conversions", "revenue", "rewards")
+	for i := range 5 {
+		if i >= len(f.leaders) {
+			b.WriteByte('\n')
+			continue
+		}
+		l := f.leaders[i]
+		c := currency[programID{l.OrgID, l.ProgramID}]
+		name := shortened(printable(l.ReferrerID+"  "+l.OrgID+"/"+l.ProgramID), 28)
+		fmt.Fprintf(b, "  %-28s %11s %18s %16s\n", name, formatCredits(l.Conversions), formatMoney(l.RevenueMinor, c), formatMoney(l.RewardCostMinor, c))
+	}
+}
+
+// connections tells how to look around with other clients.
+func (s *demoScreen) connections() string {
+	ch := s.engines.ClickHouse
+	return fmt.Sprintf("Kafka %s   Redis redis://%s   health http://%s/readyz\nClickHouse clickhouse://default@%s/referral   http://%s/?user=default\nLog %s\n",
+		s.engines.Kafka.Addr, s.engines.Redis.Addr, s.demo.settings.HTTP.Addr, ch.Addr, ch.HTTPAddr, s.demo.logPath)
+}
+
+func (s *demoScreen) bold(text string) string { return s.styled("1", text) }
+func (s *demoScreen) dim(text string) string  { return s.styled("2", text) }
+
+func (s *demoScreen) styled(code, text string) string {
+	if !s.colour {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
