@@ -24,19 +24,16 @@ func (d *decider) conversion(i int, e *entry) decision {
 	if err != nil {
 		made.Amount = 0 // an inactive or duplicate conversion needs none
 	}
-	by, isDuplicate := d.duplicates(i, e, err != nil)
-	switch {
+	noRate := errors.Is(err, money.ErrNoRate)
+	switch by := d.lost[i]; {
 	case !active:
 		made.Verdict, made.Reason = inactive, "the program is not active at this time"
-	case isDuplicate:
-		made.Verdict, made.Reason = duplicate, by
-	case errors.Is(err, money.ErrNoRate):
-		return dead(i, noExchangeRate, fmt.Sprintf("%v at the conversion's time", err))
-	case err != nil:
+	case err != nil && !noRate:
 		return dead(i, invalid, fmt.Sprintf("amount_minor %d %s: %v in %s", c.AmountMinor, c.Currency, err, v.Currency))
-	}
-	if active {
-		d.claimed[e.conversion] = true
+	case by != "":
+		made.Verdict, made.Reason = duplicate, by
+	case noRate:
+		return dead(i, noExchangeRate, fmt.Sprintf("%v at the conversion's time", err))
 	}
 	d.linkVisitor(e, c.VisitorID) // whatever is stored links (§9 (15))
 	if made.Verdict == "" {
@@ -46,19 +43,6 @@ func (d *decider) conversion(i int, e *entry) decision {
 		}
 	}
 	return made
-}
-
-// duplicates tells whether the claims, or for a conversion that may not claim
-// the memory of those that did, know the conversion's ids already.
-func (d *decider) duplicates(i int, e *entry, claimless bool) (by string, ok bool) {
-	if by = d.lost[i]; by != "" {
-		return by, true
-	}
-	if !claimless {
-		return "", false
-	}
-	n := e.conversion
-	return byConversion, d.claimed[n] || d.facts.Conversions[n] != nil || d.facts.Elsewhere[n].Claimed
 }
 
 // attribute decides the credits of a conversion that counts, and all that

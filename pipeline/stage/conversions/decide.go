@@ -35,7 +35,7 @@ const (
 // Decide decides event by event in the order of the partition: what an event
 // links, binds or counts holds for those after it, in the same batch too.
 func (k *work) Decide() error {
-	d := decider{work: k, dirty: make(map[string]func() ([]byte, error)), claimed: make(map[string]bool)}
+	d := decider{work: k, dirty: make(map[string]func() ([]byte, error))}
 	k.record, k.encoded, k.begun = record{}, nil, nil // what follows changes the facts
 	d.settle()
 	d.nextExpiry = math.MaxInt64
@@ -65,11 +65,8 @@ func (k *work) Decide() error {
 // after it, and remembers which ones it changed.
 type decider struct {
 	*work
-	taken recall.Found // events taken in this batch
-	dirty map[string]func() ([]byte, error)
-	// claimed are the conversion_ids of this batch's conversions that claimed
-	// theirs: the books do not have them yet.
-	claimed    map[string]bool
+	taken      recall.Found // events taken in this batch
+	dirty      map[string]func() ([]byte, error)
 	expiries   []expiry        // who waits, and may run out of time in this batch
 	nextExpiry int64           // the earliest deadline of them
 	pended     map[string]bool // what the books are to be asked about, by name

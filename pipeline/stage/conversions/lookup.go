@@ -168,10 +168,8 @@ func (f *facts) take(prefix, name string, value []byte) error {
 	}
 }
 
-// findElsewhere asks the books about ids that this partition's memory does not
-// hold: an adjustment's conversion may be another customer's on another
-// partition, and a conversion without an exchange rate, which may not claim its
-// id, may be a duplicate.
+// findElsewhere asks the books about conversions that this partition's memory
+// does not hold: an adjustment's may be another customer's on another partition.
 func (k *work) findElsewhere(ctx context.Context) error {
 	var queries []ConversionQuery
 	var names []string
@@ -183,23 +181,13 @@ func (k *work) findElsewhere(ctx context.Context) error {
 		}
 	}
 	for _, e := range k.live {
-		if e.Type == event.TypeIdentityLink {
-			continue
-		}
-		n, env := e.conversion, e.Envelope()
-		id := e.Adjustment.ConversionID
-		if e.Type == event.TypeConversion {
-			id = e.Conversion.ConversionID
-			if k.payable(e) {
-				continue
-			}
-		}
-		if k.facts.Conversions[n] != nil || asked[n] {
+		n := e.conversion
+		if e.Type != event.TypeAdjustment || k.facts.Conversions[n] != nil || asked[n] {
 			continue
 		}
 		asked[n] = true
 		names = append(names, n)
-		queries = append(queries, ConversionQuery{env.OrgID, env.ProgramID, id})
+		queries = append(queries, ConversionQuery{e.Adjustment.OrgID, e.Adjustment.ProgramID, e.Adjustment.ConversionID})
 	}
 	if len(queries) == 0 {
 		return nil
@@ -214,18 +202,6 @@ func (k *work) findElsewhere(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// payable tells whether an active conversion's amount can be told in the
-// program's currency; true for an inactive one, which needs none.
-func (k *work) payable(e *entry) bool {
-	c := &e.Conversion
-	v, active := e.program.At(c.Time)
-	if !active {
-		return true
-	}
-	_, _, err := k.priced(c, v.Currency)
-	return err == nil
 }
 
 // priced is a conversion's amount in the program's currency, and the rate. No

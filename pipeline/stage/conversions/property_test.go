@@ -87,7 +87,7 @@ func drawEvent(t *rapid.T, id string) sent {
 	if rapid.Bool().Draw(t, "has visitor") {
 		more["visitor_id"] = pick("v", 3)
 	}
-	if more["currency"] != "GBP" && rapid.Bool().Draw(t, "has order") {
+	if rapid.Bool().Draw(t, "has order") {
 		more["order_id"] = pick("o", 3)
 	}
 	if rapid.Bool().Draw(t, "has click") {

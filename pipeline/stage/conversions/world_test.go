@@ -265,11 +265,14 @@ func (p *partition) Get(_ context.Context, keys []string) ([][]byte, error) {
 func (p *partition) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) ([]bool, error) {
 	won := make([]bool, len(claims))
 	for i, c := range claims {
-		owner := fmt.Sprintf("%d/%d", p.id, c.Offset)
-		if p.world.claims[c.Key] == "" {
-			p.world.claims[c.Key] = owner
+		owner, found := fmt.Sprintf("%d/%d", p.id, c.Offset), p.world.claims[c.Key]
+		if found == "" {
+			found = owner
+			if !c.Peek {
+				p.world.claims[c.Key] = owner
+			}
 		}
-		won[i] = p.world.claims[c.Key] == owner
+		won[i] = found == owner
 	}
 	return won, nil
 }
