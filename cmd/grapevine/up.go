@@ -12,6 +12,10 @@ import (
 	"github.com/grapevinehq/grapevine/internal/engine"
 )
 
+// upDatabase is there from the start, so that the address that is printed works
+// before a worker has made its tables.
+const upDatabase = "referral"
+
 // enginePorts are the flags that say where the embedded engines listen.
 type enginePorts struct {
 	kafka, redis, native, http int
@@ -33,6 +37,7 @@ func (p *enginePorts) start(ctx context.Context, progress io.Writer) (*engine.En
 		Redis:      engine.Port{Number: p.redis, Change: "--redis-port"},
 		ClickHouse: engine.Port{Number: p.native, Change: "--clickhouse-port"},
 		HTTP:       engine.Port{Number: p.http, Change: "--clickhouse-http-port"},
+		Database:   upDatabase,
 		Progress:   progress,
 	})
 }
@@ -41,7 +46,7 @@ func (p *enginePorts) start(ctx context.Context, progress io.Writer) (*engine.En
 func (p *enginePorts) addresses(w io.Writer) {
 	fmt.Fprintf(w, "  Kafka       127.0.0.1:%d\n", p.kafka)
 	fmt.Fprintf(w, "  Redis       redis://127.0.0.1:%d\n", p.redis)
-	fmt.Fprintf(w, "  ClickHouse  clickhouse://default@127.0.0.1:%d/referral   http://127.0.0.1:%d/?user=default\n", p.native, p.http)
+	fmt.Fprintf(w, "  ClickHouse  clickhouse://default@127.0.0.1:%d/%s   http://127.0.0.1:%d/?user=default\n", p.native, upDatabase, p.http)
 }
 
 func newUpCommand() *cobra.Command {
@@ -64,14 +69,7 @@ on PATH (clickhouse, redis-server or valkey-server) is fetched once.`,
 			fmt.Fprintln(out, "The engines run:")
 			ports.addresses(out)
 			fmt.Fprintln(out, "Next, in other terminals: `grapevine run`, `grapevine simulate --clicks 100000`, `grapevine report`. Ctrl-C ends the engines.")
-			select {
-			case <-cmd.Context().Done():
-			case <-engines.ClickHouse.Ended():
-				err = fmt.Errorf("clickhouse ended by itself: see its log in the data folder")
-			case <-engines.Redis.Ended():
-				err = fmt.Errorf("redis ended by itself: see its log in the data folder")
-			}
-			return stopEngines(engines, err)
+			return stopEngines(engines, engines.Wait(cmd.Context()))
 		},
 	}
 	ports.flags(c.Flags())

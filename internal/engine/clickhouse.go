@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
@@ -25,7 +26,9 @@ type ClickHouseOptions struct {
 	HTTP       Port      // HTTP interface
 	ConfigFile string    // further server configuration (XML or YAML), for example of users; may be empty; user default stays without password
 	Args       []string  // further arguments of `clickhouse local`
-	Progress   io.Writer // told of a fetch; nil is standard error
+	Database   string    // made before anything listens, where it is missing; may be empty
+	Restart    bool      // start it again when it ends by itself, up to 5 times in a minute
+	Progress   io.Writer // told of a fetch and of restarts; nil is standard error
 }
 
 // ClickHouse is a running ClickHouse server.
@@ -33,13 +36,15 @@ type ClickHouse struct {
 	Addr     string // native protocol, host:port; user default, no password
 	HTTPAddr string // HTTP interface, host:port
 	dir      string
-	process  *process
+	*kept
 }
 
 // StartClickHouse starts `clickhouse` from PATH, or else the pinned libchdb in a
 // child of this binary ([MaybeRunChild]), and returns when both interfaces
 // answer. ctx bounds the start, a first fetch included, and not the life of the
-// server, which goes on until [ClickHouse.Stop] or the end of this process.
+// server, which goes on until [ClickHouse.Stop] or the end of this process. With
+// Restart it comes back on the same ports and data when it ends by itself:
+// connections break, and what was stored stays.
 func StartClickHouse(ctx context.Context, o ClickHouseOptions) (*ClickHouse, error) {
 	return onFreePort(o.Native.Number == 0 || o.HTTP.Number == 0, func() (*ClickHouse, error) { return startClickHouse(ctx, o) })
 }
@@ -67,12 +72,18 @@ func startClickHouse(ctx context.Context, o ClickHouseOptions) (*ClickHouse, err
 	}
 	spec.logFile = filepath.Join(o.Dir, "clickhouse.log")
 	spec.args = append(spec.args, clickHouseArgs(o, native, http)...)
-	child, err := startProcess(spec)
-	if err != nil {
-		return nil, err
+	spec.env = []string{"CLICKHOUSE_HISTORY_FILE=" + filepath.Join(o.Dir, "history")}
+	spec.terminal, spec.failed = true, "Received exception"
+	server := &ClickHouse{Addr: address(native), HTTPAddr: address(http), dir: o.Dir}
+	restarts := 0
+	if o.Restart {
+		restarts = maxRestarts
 	}
-	server := &ClickHouse{Addr: address(native), HTTPAddr: address(http), dir: o.Dir, process: child}
-	if err := child.awaitReady(ctx, server.answers); err != nil {
+	server.kept, err = keep(ctx, keepSpec{
+		process: spec, answers: server.answers, restarts: restarts, progress: o.Progress,
+		ask: func(p *process) error { return p.stdin.Close() },
+	})
+	if err != nil {
 		return nil, err
 	}
 	return server, nil
@@ -99,18 +110,28 @@ func clickHouseProgram(ctx context.Context, progress io.Writer) (processSpec, er
 // clickHouseArgs are those of `clickhouse local`. The last query never ends
 // while standard input is open: that is what keeps the server up, and ends it
 // when the parent is gone.
+//
+// It has to be interactive, on a terminal: otherwise it takes every exception on
+// a thread of the server for a reason to abort, and a client that greets it with a
+// wrong password or database is one. An interactive one that cannot do
+// its queries shows a prompt instead of ending.
 func clickHouseArgs(o ClickHouseOptions, native, http int) []string {
 	args := []string{
 		"--path=" + o.Dir,
 		fmt.Sprintf("--tcp_port=%d", native),
 		fmt.Sprintf("--http_port=%d", http),
 		"--listen_host=" + loopback,
+		"--interactive", "--disable_suggestion",
 	}
 	if o.ConfigFile != "" {
 		args = append(args, "--config-file="+o.ConfigFile)
 	}
 	args = append(args, o.Args...)
-	return append(args, "--query", "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; SELECT count() FROM file(stdin, 'LineAsString', 'l String')")
+	query := "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; SELECT count() FROM file(stdin, 'LineAsString', 'l String')"
+	if o.Database != "" {
+		query = "CREATE DATABASE IF NOT EXISTS " + quoted(o.Database) + "; " + query
+	}
+	return append(args, "--query", query)
 }
 
 // answers is nil when this very server answers on both interfaces.
@@ -140,13 +161,7 @@ func (c *ClickHouse) answers(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the server; its data stays. When ctx is done first, it is killed.
-func (c *ClickHouse) Stop(ctx context.Context) error {
-	return c.process.stop(ctx, c.process.stdin.Close)
+// quoted is a name as ClickHouse reads it, whatever it holds.
+func quoted(name string) string {
+	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(name) + "`"
 }
-
-// Ended is closed when the server is gone, for whatever reason.
-func (c *ClickHouse) Ended() <-chan struct{} { return c.process.ended }
-
-// PID is the server's process id.
-func (c *ClickHouse) PID() int { return c.process.pid() }

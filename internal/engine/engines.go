@@ -20,7 +20,8 @@ type Options struct {
 	HTTP       Port // of ClickHouse
 
 	ClickHouseConfig string    // as ClickHouseOptions.ConfigFile
-	Progress         io.Writer // told of fetches; nil is standard error
+	Database         string    // as ClickHouseOptions.Database
+	Progress         io.Writer // told of fetches and restarts; nil is standard error
 }
 
 // Engines are the three engines, running.
@@ -36,7 +37,8 @@ type Engines struct {
 // Start starts Kafka (in this process), Redis and ClickHouse side by side, and
 // returns when all of them answer. Ports are looked at first: the error names
 // every one that is taken, as [*PortTakenError]. If one engine fails, the others
-// are stopped. ctx bounds the start and not the life of the engines.
+// are stopped. ctx bounds the start and not the life of the engines. A ClickHouse
+// that ends by itself is started again ([ClickHouseOptions].Restart).
 func Start(ctx context.Context, o Options) (*Engines, error) {
 	if err := choosePorts(&o); err != nil {
 		return nil, err
@@ -115,7 +117,7 @@ func (e *Engines) startAll(ctx context.Context, o Options) error {
 	start(func() (err error) {
 		e.ClickHouse, err = StartClickHouse(ctx, ClickHouseOptions{
 			Dir: filepath.Join(o.Dir, "clickhouse"), Native: o.ClickHouse, HTTP: o.HTTP,
-			ConfigFile: o.ClickHouseConfig, Progress: o.Progress,
+			ConfigFile: o.ClickHouseConfig, Database: o.Database, Restart: true, Progress: o.Progress,
 		})
 		return err
 	})
@@ -124,15 +126,15 @@ func (e *Engines) startAll(ctx context.Context, o Options) error {
 }
 
 // Wait returns nil when ctx is done, or an error that names the engine that
-// ended by itself before, with the end of its log.
+// ended by itself before, and for good, with the end of its log.
 func (e *Engines) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-e.Redis.process.ended:
 		return e.Redis.process.endedEarly()
-	case <-e.ClickHouse.process.ended:
-		return e.ClickHouse.process.endedEarly()
+	case <-e.ClickHouse.Ended():
+		return e.ClickHouse.err
 	}
 }
 

@@ -7,10 +7,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/creack/pty"
 )
 
 // process is a child that dies with its parent.
@@ -20,6 +23,7 @@ type process struct {
 	stdin   io.Closer
 	logFile string
 	logFrom int64         // where in the log this run begins
+	failed  string        // as processSpec.failed
 	ended   chan struct{} // closed when the child is gone; err is set before
 	err     error
 }
@@ -32,6 +36,9 @@ type processSpec struct {
 	env     []string // added to the environment
 	dir     string   // working directory
 	logFile string   // takes stdout and stderr, appended
+
+	terminal bool   // its standard input is a terminal of its own, and not a pipe
+	failed   string // what it logs when its start has failed though it lives on; may be empty
 }
 
 // startProcess starts a child that the kernel kills when this process dies,
@@ -55,16 +62,22 @@ func startProcess(spec processSpec) (*process, error) {
 		Stdout: output, Stderr: output,
 		SysProcAttr: diesWithParent(),
 	}
-	stdin, err := cmd.StdinPipe()
+	stdin, err := openStdin(cmd, spec.terminal)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.engine, err)
 	}
-	p := &process{engine: spec.engine, cmd: cmd, stdin: stdin, logFile: spec.logFile, logFrom: before.Size(), ended: make(chan struct{})}
+	p := &process{
+		engine: spec.engine, cmd: cmd, stdin: stdin, logFile: spec.logFile, logFrom: before.Size(),
+		failed: spec.failed, ended: make(chan struct{}),
+	}
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 		defer close(p.ended)
-		if err := cmd.Start(); err != nil {
+		defer stdin.Close() //nolint:errcheck // nobody reads it any more
+		err := cmd.Start()
+		closeTerminal(cmd)
+		if err != nil {
 			started <- err
 			return
 		}
@@ -77,16 +90,42 @@ func startProcess(spec processSpec) (*process, error) {
 	return p, nil
 }
 
+// openStdin gives the child a standard input that ends when what is returned is
+// closed, or this process is gone. Where the system gives no terminal, it is a pipe.
+func openStdin(cmd *exec.Cmd, terminal bool) (io.Closer, error) {
+	if terminal {
+		if ours, childs, err := pty.Open(); err == nil {
+			cmd.Stdin = childs
+			return ours, nil
+		}
+	}
+	return cmd.StdinPipe()
+}
+
+// closeTerminal closes this process's handle of the child's end of its standard
+// input: the child has its own by now.
+func closeTerminal(cmd *exec.Cmd) {
+	if childs, ok := cmd.Stdin.(*os.File); ok {
+		childs.Close() //nolint:errcheck // nothing was written to it, and that of a pipe is closed already
+	}
+}
+
 // awaitReady asks answers until it answers, the child is gone, or ctx ends. On
 // failure the child is killed.
 func (p *process) awaitReady(ctx context.Context, answers func(context.Context) error) error {
-	err := awaitAnswer(ctx, p.ended, answers)
+	err := awaitAnswer(ctx, p.ended, func(ctx context.Context) error {
+		err := answers(ctx)
+		if err != nil && p.failed != "" && strings.Contains(p.logTail(), p.failed) {
+			return errFailed
+		}
+		return err
+	})
 	if err == nil {
 		return nil
 	}
 	p.kill()
 	text := p.logTail()
-	if errors.Is(err, errEnded) && strings.Contains(text, "ddress already in use") {
+	if (errors.Is(err, errEnded) || errors.Is(err, errFailed)) && strings.Contains(text, "ddress already in use") {
 		err = fmt.Errorf("%w: %w", err, syscall.EADDRINUSE)
 	}
 	return fmt.Errorf("start %s: %w; the end of its log, %s:\n%s", p.engine, err, p.logFile, text)
@@ -95,14 +134,18 @@ func (p *process) awaitReady(ctx context.Context, answers func(context.Context) 
 // errEnded is why an engine that ended while it was starting is not ready.
 var errEnded = errors.New("it ended while it was starting")
 
-// awaitAnswer asks until there is an answer, ended is closed, or ctx is done.
+// errFailed is why an engine that lives on will never be ready.
+var errFailed = errors.New("it failed while it was starting")
+
+// awaitAnswer asks until there is an answer, ended is closed, or ctx is done. It
+// does not ask again after errFailed.
 func awaitAnswer(ctx context.Context, ended <-chan struct{}, answers func(context.Context) error) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
 		err := answers(attempt)
 		cancel()
-		if err == nil {
-			return nil
+		if err == nil || errors.Is(err, errFailed) {
+			return err
 		}
 		select {
 		case <-ended:
@@ -121,7 +164,7 @@ func (p *process) stop(ctx context.Context, ask func() error) error {
 		return nil
 	default:
 	}
-	if err := ask(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := ask(); err != nil && !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, os.ErrClosed) {
 		p.kill()
 		return fmt.Errorf("ask %s to stop: %w", p.engine, err)
 	}
@@ -147,8 +190,11 @@ func (p *process) kill() {
 // pid is the child's process id.
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// logTail is the end of what this run has logged, without ClickHouse's stack
-// frames, which would push the reason out of it.
+// ansi are the control sequences with which a program steers a terminal.
+var ansi = regexp.MustCompile(`\x1b\[[?0-9;]*[A-Za-z]|\r`)
+
+// logTail is the end of what this run has logged, without control sequences, and
+// without ClickHouse's stack frames, which would push the reason out of it.
 func (p *process) logTail() string {
 	text, err := os.ReadFile(p.logFile)
 	if err != nil || int64(len(text)) <= p.logFrom {
@@ -160,5 +206,5 @@ func (p *process) logTail() string {
 			told.WriteString(line)
 		}
 	}
-	return lastLines(told.String(), 10)
+	return lastLines(ansi.ReplaceAllString(told.String(), ""), 10)
 }

@@ -60,7 +60,7 @@ func ClickHouseAlone(t testing.TB, o engine.ClickHouseOptions) *engine.ClickHous
 }
 
 func startClickHouse(ctx context.Context, dir string) (*engine.ClickHouse, error) {
-	return engine.StartClickHouse(ctx, engine.ClickHouseOptions{Dir: dir})
+	return engine.StartClickHouse(ctx, engine.ClickHouseOptions{Dir: dir, Restart: true})
 }
 
 // databaseName is unique on the server, and tells which test it is of.
