@@ -144,6 +144,7 @@ func (d *demo) configure(engines *engine.Engines) error {
 	settings.Kafka.Brokers = []string{engines.Kafka.Addr}
 	settings.Redis.Addr = engines.Redis.Addr
 	settings.ClickHouse.Addr = engines.ClickHouse.Addr
+	settings.ShutdownTimeout = 5 * time.Second // somebody waits for it
 	settings.HTTP.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(d.flags.httpPort))
 	if settings.Programs = d.flags.programs; settings.Programs == "" {
 		settings.Programs = filepath.Join(d.flags.ports.dataDir, "programs.yaml")

@@ -48,8 +48,12 @@ func (s *demoScreen) pageLeaders(b *strings.Builder, f *demoFrame) {
 // connections tells how to look around with other clients.
 func (s *demoScreen) connections() string {
 	ch := s.engines.ClickHouse
-	return fmt.Sprintf("Kafka %s   Redis redis://%s   health http://%s/readyz\nClickHouse clickhouse://default@%s/referral   http://%s/?user=default\nLog %s\n",
-		s.engines.Kafka.Addr, s.engines.Redis.Addr, s.demo.settings.HTTP.Addr, ch.Addr, ch.HTTPAddr, s.demo.logPath)
+	return fmt.Sprintf(`Kafka       %-28s Redis  redis://%s
+ClickHouse  clickhouse://default@%s/referral
+            http://%s/?user=default
+Worker      http://%s/readyz and /metrics
+Log         %s
+`, s.engines.Kafka.Addr, s.engines.Redis.Addr, ch.Addr, ch.HTTPAddr, s.demo.settings.HTTP.Addr, s.demo.logPath)
 }
 
 func (s *demoScreen) bold(text string) string { return s.styled("1", text) }

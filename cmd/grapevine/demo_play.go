@@ -83,7 +83,7 @@ func (d *demo) watch(ctx context.Context, engines *engine.Engines, out io.Writer
 func (d *demo) show(ctx context.Context, observer *observer, made *atomic.Pointer[simulate.Progress], traffic <-chan error) error {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	frame := d.screen.look(ctx, observer, made.Load())
+	frame := d.screen.look(ctx, observer, made)
 	var drained <-chan time.Time
 	for {
 		select {
@@ -101,7 +101,7 @@ func (d *demo) show(ctx context.Context, observer *observer, made *atomic.Pointe
 			return fmt.Errorf("the pipeline has not worked everything within %s", drainTimeout)
 		case <-ticker.C:
 		}
-		next := d.screen.look(ctx, observer, made.Load())
+		next := d.screen.look(ctx, observer, made)
 		next.status.throughput(frame.status)
 		frame = next
 		d.screen.draw(frame)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/grapevinehq/grapevine/analytics"
@@ -50,15 +51,17 @@ func (s *demoScreen) close() {
 	if s.terminal && s.drawn {
 		fmt.Fprint(s.out, "\x1b[?25h") // show the cursor
 	}
+	fmt.Fprintln(s.out, "\nStopping the pipeline and the engines")
 }
 
-func (s *demoScreen) look(ctx context.Context, o *observer, made *simulate.Progress) *demoFrame {
-	f := &demoFrame{status: o.look(ctx), made: made, took: time.Since(s.began)}
+func (s *demoScreen) look(ctx context.Context, o *observer, made *atomic.Pointer[simulate.Progress]) *demoFrame {
+	f := &demoFrame{status: o.look(ctx), took: time.Since(s.began)}
 	if o.books != nil {
 		// What cannot be read now is in the next frame.
 		f.totals, _ = o.books.Totals(ctx, "", "")
 		f.leaders, _ = o.books.Leaders(ctx, "", "", 5)
 	}
+	f.made = made.Load() // last, so that nothing is booked that was not sent
 	return f
 }
 

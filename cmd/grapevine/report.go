@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,8 +98,30 @@ func (f *reportFlags) read(ctx context.Context, settings *config.Settings) (r pr
 	if r.Days, err = books.Daily(ctx, f.org, f.program, now.AddDate(0, 0, -f.days+1), now.AddDate(0, 0, 1)); err != nil {
 		return r, err
 	}
-	r.Balances, err = books.Balances(ctx, f.org, f.program, f.top)
+	balances, err := books.Balances(ctx, f.org, f.program, mostBalances)
+	r.Balances = largestBalances(balances, f.top)
 	return r, err
+}
+
+// mostBalances bounds how many balances are read for the largest of each
+// currency and unit.
+const mostBalances = 200_000
+
+// largestBalances keeps so many of each currency and unit, money first.
+func largestBalances(balances []analytics.Balance, top int) []analytics.Balance {
+	type measure struct{ currency, unit string }
+	kept := make(map[measure]int)
+	var largest []analytics.Balance
+	for _, b := range balances { // the largest come first
+		m := measure{b.Currency, b.Unit}
+		if kept[m]++; kept[m] <= top {
+			largest = append(largest, b)
+		}
+	}
+	slices.SortStableFunc(largest, func(a, b analytics.Balance) int {
+		return cmp.Or(cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency))
+	})
+	return largest
 }
 
 func (f *reportFlags) write(out io.Writer, r programReport) error {

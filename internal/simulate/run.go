@@ -164,7 +164,7 @@ func (s *simulation) paced(ctx context.Context) error {
 		if err := s.conversions.flush(); err != nil {
 			return err
 		}
-		s.progress()
+		s.tell(s.soFar())
 		if s.options.Clicks >= 0 && s.counts.clicks >= int64(s.options.Clicks) {
 			return nil
 		}
@@ -234,12 +234,19 @@ func purchase(random *rand.Rand) (kind string, amount int64) {
 	}
 }
 
+// progress tells how far it is, not too often.
 func (s *simulation) progress() {
-	if time.Since(s.told) < time.Second/2 {
-		return
+	if time.Since(s.told) > time.Second/2 {
+		s.told = time.Now()
+		s.tell(s.soFar())
 	}
-	s.told = time.Now()
-	s.tell(Progress{Members: s.counts.members, Clicks: s.counts.clicks, Conversions: int64(s.converted), Acknowledged: s.acked.Load(), Truth: s.truth().Sum()})
+}
+
+func (s *simulation) soFar() Progress {
+	return Progress{
+		Members: s.counts.members, Clicks: s.counts.clicks, Conversions: int64(s.converted),
+		Acknowledged: s.acked.Load(), Truth: s.truth().Sum(),
+	}
 }
 
 func (s *simulation) truth() Truth {
