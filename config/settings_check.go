@@ -16,6 +16,10 @@ import (
 // heartbeats.
 const maxHeartbeat = 500 * time.Millisecond
 
+// maxSession keeps session timeout, clock skew and the time of an insert well
+// under the ten minutes for which a block's token is trusted.
+const maxSession = 2 * time.Minute
+
 // check looks at what the settings mean together, and reads the files of
 // secrets.
 func (s *Settings) check(problems *Problems) {
@@ -48,6 +52,9 @@ func (k *Kafka) check(problems *Problems) {
 	}
 	if k.SessionTimeout < 4*k.HeartbeatInterval {
 		c.add("session_timeout", "must be at least four heartbeat intervals (%s), not %s", 4*k.HeartbeatInterval, k.SessionTimeout)
+	}
+	if k.SessionTimeout > maxSession {
+		c.add("session_timeout", "must be at most %s, not %s: a worker that lost its partitions could write for longer than ClickHouse surely remembers its blocks", maxSession, k.SessionTimeout)
 	}
 	names := k.TopicNames()
 	seen := map[string]string{}

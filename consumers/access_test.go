@@ -74,7 +74,7 @@ func TestCluster_tells_what_is_wrong_with_its_options(t *testing.T) {
 		"kafka.brokers":        func(o *consumers.Options) { o.Brokers = nil },
 		"at most 500ms":        func(o *consumers.Options) { o.Heartbeat = time.Second },
 		"at least four":        func(o *consumers.Options) { o.SessionTimeout = time.Second },
-		"more than the lease":  func(o *consumers.Options) { o.SessionTimeout, o.Heartbeat = time.Second, time.Millisecond },
+		"a lease can end":      func(o *consumers.Options) { o.SessionTimeout, o.Heartbeat = time.Second, time.Millisecond },
 		"at least the session": func(o *consumers.Options) { o.RebalanceTimeout = time.Second },
 		"kafka.sasl.mechanism": func(o *consumers.Options) { o.SASL.Mechanism = "GSSAPI" },
 	} {

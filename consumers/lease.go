@@ -10,11 +10,15 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline"
 )
 
+// minSession is the shortest session that leaves a lease worth having.
+const minSession = 2 * time.Second
+
 // leaseMargin is how much earlier a lease ends than the session could: a sixth
-// of it, one second at least. It is for the difference between the clocks of
-// this machine and of ClickHouse, and for the time that Kafka's own timer runs ahead.
+// of it, two and a half seconds at least, or half of a session shorter than five. It is for the difference between the
+// clocks of this machine and of ClickHouse (two seconds are allowed at start), and
+// for the time that Kafka's own timer runs ahead.
 func leaseMargin(session time.Duration) time.Duration {
-	return max(session/6, time.Second)
+	return max(session/6, min(2500*time.Millisecond, session/2))
 }
 
 // lease is the time until which nobody else can own this member's partitions

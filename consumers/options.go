@@ -88,7 +88,7 @@ func (o Options) problems() error {
 	refuse(len(o.Brokers) == 0, "kafka.brokers is empty: name one broker at least, as host:port")
 	refuse(o.Heartbeat < 0 || o.Heartbeat > MaxHeartbeat, "kafka heartbeat %s: it must be at most %s", o.Heartbeat, MaxHeartbeat)
 	refuse(o.SessionTimeout < 4*o.Heartbeat, "kafka session timeout %s: it must be at least four heartbeats of %s", o.SessionTimeout, o.Heartbeat)
-	refuse(o.SessionTimeout <= leaseMargin(o.SessionTimeout), "kafka session timeout %s: it must be more than the lease's margin of %s", o.SessionTimeout, leaseMargin(o.SessionTimeout))
+	refuse(o.SessionTimeout < minSession, "kafka session timeout %s: it must be at least %s, so that a lease can end before it", o.SessionTimeout, minSession)
 	refuse(o.RebalanceTimeout < o.SessionTimeout, "kafka rebalance timeout %s: it must be at least the session timeout of %s, or a lease could outlive its partition", o.RebalanceTimeout, o.SessionTimeout)
 	return errors.Join(problems...)
 }

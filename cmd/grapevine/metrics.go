@@ -13,6 +13,7 @@ type workerMetrics struct {
 	barrier    prometheus.Histogram
 	revision   *prometheus.GaugeVec
 	reloads    *prometheus.CounterVec
+	split      *prometheus.GaugeVec
 }
 
 func newWorkerMetrics(registry prometheus.Registerer) *workerMetrics {
@@ -27,8 +28,10 @@ func newWorkerMetrics(registry prometheus.Registerer) *workerMetrics {
 			Name: "grapevine_programs_revision", Help: "1 for the revision of the programs that decides new batches."}, []string{"revision"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "grapevine_programs_reloads_total", Help: "Changes of the programs, by whether they were taken."}, []string{"result"}),
+		split: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "grapevine_split_keys", Help: "Visitors (clicks) and customers (conversions) of the last minute that lie on several partitions; of a sample where there are many."}, []string{"topic"}),
 	}
-	registry.MustRegister(m.redis, m.clickhouse, m.barrier, m.revision, m.reloads)
+	registry.MustRegister(m.redis, m.clickhouse, m.barrier, m.revision, m.reloads, m.split)
 	return m
 }
 

@@ -99,6 +99,8 @@ func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 	tasks, background := errgroup.WithContext(background)
 	tasks.Go(func() error { return barrier.Run(background) })
 	tasks.Go(func() error { return w.watcher.Run(background) })
+	tasks.Go(func() error { return w.watchEngines(background) })
+	tasks.Go(func() error { return w.watchKeys(background) })
 	tasks.Go(func() error {
 		defer end()
 		stopping, stop := context.WithCancel(ctx)

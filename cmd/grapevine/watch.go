@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// engineProbe is how often a running worker asks whether its engines answer.
+	engineProbe = 2 * time.Second
+	// engineTimeout is how long an engine may take before it counts as away.
+	engineTimeout = 3 * time.Second
+	// splitProbe is how often it is looked for keys on several partitions, and
+	// how far back.
+	splitProbe = time.Minute
+)
+
+// watchEngines keeps /readyz true: it names each engine that does not answer.
+// The batches wait for it by themselves.
+func (w *worker) watchEngines(ctx context.Context) error {
+	probes := map[string]func(context.Context) error{
+		"kafka":      func(ctx context.Context) error { _, err := w.cluster.Lags(ctx); return err },
+		"redis":      w.store.CheckSettings,
+		"clickhouse": w.books.Ping,
+	}
+	away := make(map[string]func())
+	ticker := time.NewTicker(engineProbe)
+	defer ticker.Stop()
+	for {
+		for name, probe := range probes {
+			w.probe(ctx, name, probe, away)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (w *worker) probe(ctx context.Context, name string, probe func(context.Context) error, away map[string]func()) {
+	bounded, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
+	err := probe(bounded)
+	switch back, gone := away[name]; {
+	case err != nil && !gone && ctx.Err() == nil:
+		away[name] = w.health.waits(name)
+		w.log.Warn(name+" does not answer; work waits for it", "error", err)
+	case err == nil && gone:
+		back()
+		delete(away, name)
+		w.log.Info(name + " answers again")
+	}
+}
+
+// watchKeys warns of producers that do not partition alike (contract §2): a
+// visitor or customer on two partitions is remembered on both.
+func (w *worker) watchKeys(ctx context.Context) error {
+	ticker := time.NewTicker(splitProbe)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+		splits, err := w.books.SplitKeys(ctx, splitProbe)
+		if err != nil {
+			continue // an outage is told by watchEngines
+		}
+		for _, s := range splits {
+			w.metrics.split.WithLabelValues(s.Topic).Set(float64(s.Keys))
+			if s.Keys > 0 {
+				w.log.Warn("keys lie on several partitions: let all producers of the topic partition alike (murmur2 of the key)", "topic", s.Topic, "keys", s.Keys)
+			}
+		}
+	}
+}
