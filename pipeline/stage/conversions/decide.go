@@ -35,19 +35,9 @@ const (
 // Decide decides event by event in the order of the partition: what an event
 // links, binds or counts holds for those after it, in the same batch too.
 func (k *work) Decide() error {
-	d := decider{work: k, dirty: make(map[string]func() ([]byte, error))}
-	k.record, k.encoded, k.begun = record{}, nil, nil // what follows changes the facts
-	d.settle()
-	d.nextExpiry = math.MaxInt64
-	for _, x := range k.facts.Expiring {
-		d.expiries = append(d.expiries, x)
-		d.nextExpiry = min(d.nextExpiry, x.deadline())
-	}
+	d := newDecider(k)
 	for i := range k.events {
-		letters := d.expire(k.records[i].Time)
-		made := d.decide(i)
-		made.Letters = append(letters, made.Letters...)
-		k.record.Decisions = append(k.record.Decisions, made)
+		k.record.Decisions = append(k.record.Decisions, d.next(i))
 	}
 	writes, err := d.writes()
 	if err != nil {
@@ -70,6 +60,26 @@ type decider struct {
 	expiries   []expiry        // who waits, and may run out of time in this batch
 	nextExpiry int64           // the earliest deadline of them
 	pended     map[string]bool // what the books are to be asked about, by name
+}
+
+// newDecider begins a pass.
+func newDecider(k *work) *decider {
+	d := &decider{work: k, dirty: make(map[string]func() ([]byte, error)), nextExpiry: math.MaxInt64}
+	k.record, k.encoded, k.begun = record{}, nil, nil // what follows changes the facts
+	d.settle()
+	for _, x := range k.facts.Expiring {
+		d.expiries = append(d.expiries, x)
+		d.nextExpiry = min(d.nextExpiry, x.deadline())
+	}
+	return d
+}
+
+// next decides the next event, and what its Kafka time ends.
+func (d *decider) next(i int) decision {
+	letters := d.expire(d.records[i].Time)
+	made := d.decide(i)
+	made.Letters = append(letters, made.Letters...)
+	return made
 }
 
 // decide gives an event its verdict, in the order of §9 (15).

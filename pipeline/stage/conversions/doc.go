@@ -4,7 +4,7 @@
 //
 // A batch goes through it as pipeline.Work tells: lookup.go reads what is
 // remembered, facts.go holds it as one value that can be journalled, claim.go
-// claims conversion and order ids, decide.go (with conversion.go, adjustment.go
+// and claimants.go claim conversion and order ids, decide.go (with conversion.go, adjustment.go
 // and rules.go) decides event by event in the order of the partition, record.go
 // holds what was decided, and outcome.go makes rows and messages of it. What
 // becomes of adjustments that wait stands in waiting.go, pending.go and expiry.go.

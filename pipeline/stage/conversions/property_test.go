@@ -47,7 +47,7 @@ func crowded(t *testing.T) *scene {
 	return s
 }
 
-// drawEvents draws events, each with an id of its own, and sends some again.
+// drawEvents draws events, sends some again, and gives some the id of another.
 func drawEvents(t *rapid.T) []sent {
 	var events []sent
 	clock := int64(0)
@@ -55,7 +55,11 @@ func drawEvents(t *rapid.T) []sent {
 		if i > 0 && rapid.IntRange(0, 5).Draw(t, "again") == 0 {
 			events = append(events, rapid.SampledFrom(events).Draw(t, "event"))
 		} else {
-			events = append(events, drawEvent(t, fmt.Sprint("e", i)))
+			id := fmt.Sprint("e", i)
+			if i > 0 && rapid.IntRange(0, 3).Draw(t, "used id") == 0 {
+				id = rapid.SampledFrom(events).Draw(t, "namesake").body["id"].(string)
+			}
+			events = append(events, drawEvent(t, id))
 		}
 		clock += rapid.SampledFrom([]int64{0, 0, 0, 1, 30, 72}).Draw(t, "clock")
 		events[len(events)-1].hours = clock + rapid.Int64Range(0, 1).Draw(t, "jitter")

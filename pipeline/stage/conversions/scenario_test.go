@@ -112,6 +112,12 @@ func newRecord(kind event.Type, id string, hours int64, base, more data) sent {
 func (s *scene) send(events ...sent) *scene { return s.sendTo(s.parts[0], events...) }
 
 func (s *scene) sendTo(p *partition, events ...sent) *scene {
+	p.work(s.records(events...))
+	return s
+}
+
+// records are events as they lie in Kafka.
+func (s *scene) records(events ...sent) []event.Record {
 	records := make([]event.Record, len(events))
 	for i, e := range events {
 		s.offset++
@@ -119,8 +125,7 @@ func (s *scene) sendTo(p *partition, events ...sent) *scene {
 		succeed(s.t, err)
 		records[i] = event.Record{Offset: s.offset, Time: golden.WrittenAt + e.hours*hour, Key: []byte(e.key), Value: value}
 	}
-	p.work(records)
-	return s
+	return records
 }
 
 // verdicts are those of the stored conversions, as id:verdict:reason.

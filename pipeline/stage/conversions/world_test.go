@@ -3,6 +3,7 @@ package conversions
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -53,6 +54,8 @@ type partition struct {
 	worker pipeline.Worker
 	memory map[string][]byte
 	bounds pipeline.Bounds
+	mortal bool // dies when left claims are made
+	left   int
 }
 
 func newWorld(t testing.TB, programs []byte, partitions int) *world {
@@ -100,21 +103,44 @@ func (w *world) of(key []byte) *partition {
 // work takes a batch through the stage as the loop does: by way of the begin
 // record and of the journal, each read back by a second work as a replay would.
 func (p *partition) work(records []event.Record) pipeline.Outcome {
-	t, ctx := p.world.t, context.Background()
+	return p.finish(records, p.begin(records))
+}
+
+// begin bounds a batch and looks up its facts, which are then journalled.
+func (p *partition) begin(records []event.Record) []byte {
+	t := p.world.t
 	p.bounds.Partition = pipeline.Partition{Topic: topic, Incarnation: "i", ID: p.id}
 	p.bounds.Number++
 	p.bounds.Time, p.bounds.Revision = golden.WrittenAt+p.world.pace*int64(p.bounds.Number), p.world.catalog.Revision
 	p.bounds.First, p.bounds.End = records[0].Offset, records[len(records)-1].Offset+1
 	first := check(p.worker.Decode(p.bounds, records))(t)
-	succeed(t, first.LookUp(ctx, pipeline.Progress{}))
-	facts := check(first.Facts())(t)
+	succeed(t, first.LookUp(context.Background(), pipeline.Progress{}))
+	return check(first.Facts())(t)
+}
 
+// crash claims for a begun batch, and dies after so many claims.
+func (p *partition) crash(records []event.Record, facts []byte, claims int) {
+	work := check(p.worker.Decode(p.bounds, records))(p.world.t)
+	succeed(p.world.t, work.TakeFacts(facts))
+	p.mortal, p.left = true, claims
+	if err := work.Claim(context.Background()); err != nil && !errors.Is(err, errCrash) {
+		p.world.t.Fatal(err)
+	}
+	p.mortal = false
+}
+
+var errCrash = errors.New("crash")
+
+// finish takes a begun batch through the rest.
+func (p *partition) finish(records []event.Record, facts []byte) pipeline.Outcome {
+	t, ctx := p.world.t, context.Background()
 	second := check(p.worker.Decode(p.bounds, records))(t) // knows the begin record alone
 	succeed(t, second.TakeFacts(facts))
 	succeed(t, second.Claim(ctx))
 	succeed(t, second.Decide())
 	record := check(second.Record())(t)
 
+	first := check(p.worker.Decode(p.bounds, records))(t)
 	succeed(t, first.TakeFacts(facts)) // a replay of the begun batch decides the same
 	succeed(t, first.Claim(ctx))
 	succeed(t, first.Decide())
@@ -265,6 +291,11 @@ func (p *partition) Get(_ context.Context, keys []string) ([][]byte, error) {
 func (p *partition) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) ([]bool, error) {
 	won := make([]bool, len(claims))
 	for i, c := range claims {
+		if p.mortal {
+			if p.left--; p.left < 0 {
+				return nil, errCrash
+			}
+		}
 		owner, found := fmt.Sprintf("%d/%d", p.id, c.Offset), p.world.claims[c.Key]
 		if found == "" {
 			found = owner
