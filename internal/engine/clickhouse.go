@@ -107,14 +107,14 @@ func clickHouseProgram(ctx context.Context, progress io.Writer) (processSpec, er
 	return processSpec{engine: clickHouseName, path: "/proc/self/exe", args: []string{"grapevine", ChildCommand, library}}, nil
 }
 
-// clickHouseArgs are those of `clickhouse local`. The last query never ends
-// while standard input is open: that is what keeps the server up, and ends it
-// when the parent is gone.
+// clickHouseArgs are those of `clickhouse local`. After its queries it waits at a
+// prompt, where nobody ever types, until standard input ends: that keeps the
+// server up, and ends it when the parent is gone.
 //
 // It has to be interactive, on a terminal: otherwise it takes every exception on
-// a thread of the server for a reason to abort, and a client that greets it with a
-// wrong password or database is one. An interactive one that cannot do
-// its queries shows a prompt instead of ending.
+// a thread of the server for a reason to abort, and a client that greets it with
+// a wrong password or database is one. It waits at the prompt too when a query
+// fails, which its log tells.
 func clickHouseArgs(o ClickHouseOptions, native, http int) []string {
 	args := []string{
 		"--path=" + o.Dir,
@@ -127,7 +127,7 @@ func clickHouseArgs(o ClickHouseOptions, native, http int) []string {
 		args = append(args, "--config-file="+o.ConfigFile)
 	}
 	args = append(args, o.Args...)
-	query := "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; SELECT count() FROM file(stdin, 'LineAsString', 'l String')"
+	query := "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP"
 	if o.Database != "" {
 		query = "CREATE DATABASE IF NOT EXISTS " + quoted(o.Database) + "; " + query
 	}

@@ -10,7 +10,8 @@
 // in KRaft mode where Java and Maven are at hand ([StartApacheKafka]).
 //
 // Everything listens on loopback only. Children never outlive the process that
-// started them, not even when it is killed, and data folders survive a kill.
+// started them, not even when it is killed, and data folders survive a kill. A
+// ClickHouse that ends by itself can be started again on its data (keep.go).
 //
 // The package knows operating system processes, files and sockets. It must not
 // know anything of Grapevine's topics, tables, keys or configuration.
