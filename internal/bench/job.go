@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -60,14 +59,14 @@ func (g *ground) job(ctx context.Context, name, topic string) (figure, error) {
 		return figure{}, err
 	}
 	elapsed, err := awaitTopic(ctx, cluster, topic, before)
+	peak := peakMemory(c.Process.Pid)
 	if waited := c.Wait(); err == nil {
 		err = waited
 	}
 	if err != nil {
 		return figure{}, err
 	}
-	usage := c.ProcessState.SysUsage().(*syscall.Rusage)
-	f := figure{events: int(before), elapsed: elapsed, cpu: c.ProcessState.UserTime() + c.ProcessState.SystemTime(), peak: usage.Maxrss << 10}
+	f := figure{events: int(before), elapsed: elapsed, cpu: c.ProcessState.UserTime() + c.ProcessState.SystemTime(), peak: peak}
 	f.redis, err = g.redisBytes(ctx)
 	return f, err
 }

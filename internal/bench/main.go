@@ -80,7 +80,11 @@ func run(ctx context.Context, o options) error {
 			if o.only != "" && m.name != o.only {
 				continue
 			}
+			books := processTime(ground.clickhouse.PID())
 			f, err := m.take(ctx, ground)
+			if f.books = processTime(ground.clickhouse.PID()) - books; f.books < 100*time.Millisecond {
+				f.books = 0
+			}
 			if err != nil {
 				return fmt.Errorf("%s, round %d: %w", m.name, round+1, err)
 			}
@@ -115,12 +119,16 @@ type figure struct {
 	cpu     time.Duration // of the measured process alone
 	peak    int64         // bytes of memory
 	redis   int64         // bytes in Redis for the events
+	books   time.Duration // CPU time of ClickHouse meanwhile, merges included
 }
 
 func (f figure) rate() float64 { return float64(f.events) / f.elapsed.Seconds() }
 
 func (f figure) String() string {
 	text := fmt.Sprintf("%9.0f events/s  %6.2f CPU s/M", f.rate(), f.cpu.Seconds()*1e6/float64(f.events))
+	if f.books > 0 {
+		text += fmt.Sprintf("  ClickHouse %5.2f CPU s/M", f.books.Seconds()*1e6/float64(f.events))
+	}
 	if f.peak > 0 {
 		text += fmt.Sprintf("  %4d MiB", f.peak>>20)
 	}
