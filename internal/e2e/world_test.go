@@ -31,6 +31,7 @@ type world struct {
 	settings   map[string]string // GRAPEVINE_* variables
 	cluster    *consumers.Cluster
 	launched   int
+	letters    map[string]string // reason of dead letters by position, once they are asked for
 }
 
 // newWorld is an empty installation at a broker, with Redis and a database of
