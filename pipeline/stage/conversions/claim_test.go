@@ -1,6 +1,7 @@
 package conversions
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -73,6 +74,25 @@ func TestStage_a_conversion_without_a_rate_may_be_a_duplicate_of_another_partiti
 	s.sendTo(s.parts[1], sale("a", 1, data{"conversion_id": "one", "order_id": "m", "customer_id": "d"}))
 	s.sendTo(s.parts[0], sale("x", 1, data{"order_id": "m", "currency": "GBP"}), sale("y", 1, data{"conversion_id": "one", "currency": "GBP"}))
 	expect(t, "verdicts", s.verdicts(), []string{"a:unattributed:no_candidate", "x:duplicate:order_id", "y:duplicate:conversion_id"})
+}
+
+// A conversion that does not count needs no rate, whether there is one or not.
+func TestStage_what_does_not_count_has_no_amount(t *testing.T) {
+	s := newScene(t)
+	s.send(
+		sale("a", 1, data{"conversion_id": "one"}),
+		sale("b", 1, data{"conversion_id": "one"}), sale("d", 1, data{"conversion_id": "one", "currency": "USD"}),
+		sale("e", 1, data{"conversion_id": "one", "currency": "GBP"}),
+		sale("f", -24*100, nil), sale("g", -24*100, data{"currency": "USD"}),
+	)
+	var got []string
+	for _, r := range s.rows[conversionsTable] {
+		got = append(got, fmt.Sprintf("%s:%s:%d of %d %s", r["event_id"], r["verdict"], r["amount_minor"], r["original_amount_minor"], r["currency"]))
+	}
+	expect(t, "amounts", got, []string{
+		"a:unattributed:2000 of 2000 EUR", "b:duplicate:0 of 2000 EUR", "d:duplicate:0 of 2000 EUR", "e:duplicate:0 of 2000 EUR",
+		"f:inactive:0 of 2000 EUR", "g:inactive:0 of 2000 EUR",
+	})
 }
 
 // What does not fit in the program's currency is invalid, and that goes first.

@@ -18,11 +18,8 @@ func (d *decider) conversion(i int, e *entry) decision {
 	v, active := e.program.At(c.Time)
 	rate, amount, err := d.priced(c, v.Currency)
 	made := decision{
-		Index: i, Amount: amount, Currency: v.Currency, Version: v.ValidFromRaw,
+		Index: i, Currency: v.Currency, Version: v.ValidFromRaw,
 		Day: day(c.Time, v.Zone), Model: string(v.Attribution.Model), Margin: v.Margin,
-	}
-	if err != nil {
-		made.Amount = 0 // an inactive or duplicate conversion needs none
 	}
 	noRate := errors.Is(err, money.ErrNoRate)
 	switch by := d.lost[i]; {
@@ -37,6 +34,7 @@ func (d *decider) conversion(i int, e *entry) decision {
 	}
 	d.linkVisitor(e, c.VisitorID) // whatever is stored links (§9 (15))
 	if made.Verdict == "" {
+		made.Amount = amount // of one that does not count: 0, it needs no rate (§9 (39))
 		d.attribute(&made, e, v, rate)
 		if d.facts.TimedOut {
 			made.Early, made.Reason = true, strings.TrimPrefix(made.Reason+" "+decidedEarly, " ")
