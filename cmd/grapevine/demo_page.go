@@ -12,7 +12,15 @@ func (s *demoScreen) page(f *demoFrame) string {
 	in, done := f.rates()
 	booked, sent := f.booked(), f.made.Truth
 	title := fmt.Sprintf("Grapevine demo, running %s", f.took.Truncate(time.Second))
-	fmt.Fprintf(&b, "%s%*s\n\n", s.bold(title), 78-len(title), "Ctrl-C ends all of it")
+	hint := "Ctrl-C ends all of it"
+	if s.ending {
+		hint = "ending, the pipeline works what is left"
+	}
+	fmt.Fprintf(&b, "%s%*s\n", s.bold(title), 78-len(title), hint)
+	if trouble := f.trouble(); trouble != "" {
+		fmt.Fprintf(&b, "%s  %s", s.bold("Trouble   "), trouble)
+	}
+	b.WriteByte('\n')
 
 	fmt.Fprintf(&b, "%s  sent %s/s   worked %s/s   behind by %s\n\n", s.bold("Events    "),
 		formatCount(int64(in)), formatCount(int64(done)), formatCount(f.status.Kafka.Lag))

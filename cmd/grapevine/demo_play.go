@@ -11,45 +11,57 @@ import (
 	"github.com/grapevinehq/grapevine/internal/simulate"
 )
 
-// drainTimeout bounds how long a demo that ends by itself waits for the pipeline
-// to have worked everything.
-const drainTimeout = 30 * time.Second
+// How long a demo waits in the end for the pipeline to have worked everything:
+// one that ends by itself, and one that somebody interrupts.
+const (
+	drainTimeout   = 30 * time.Second
+	drainInterrupt = 8 * time.Second
+)
 
 // play runs pipeline and simulator, and shows what comes of it. They end in
-// order: first the traffic, then the pipeline, with its batch in flight.
+// order: first the traffic, and when it has been worked the pipeline.
 func (d *demo) play(ctx context.Context, engines *engine.Engines, out io.Writer) error {
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
-	working, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
+	// What runs does not end with the interrupt, but when something fails.
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	working, stopWorker := context.WithCancel(running)
 	defer stopWorker()
+	failures := make(chan error, 2) // of what should not end by itself
 	worker := make(chan error, 1)
 	go func() {
 		err := runWorker(working, d.settings, d.log, false)
-		if err != nil {
-			end(fmt.Errorf("the pipeline ended: %w", err))
+		if working.Err() == nil {
+			failures <- fmt.Errorf("the pipeline ended: %w", err)
+			end()
 		}
 		worker <- err
 	}()
 	go func() {
 		if err := engines.Wait(working); err != nil {
-			end(err)
+			failures <- err
+			end()
 		}
 	}()
 
-	err := d.watch(ctx, engines, out)
+	err := d.watch(ctx, running, engines, out)
 	stopWorker()
 	if stopped := <-worker; err == nil {
 		err = stopped
 	}
-	if err == nil && context.Cause(ctx) != ctx.Err() { // not a mere interrupt
-		err = context.Cause(ctx)
+	select {
+	case err = <-failures: // what came first, the rest are consequences
+	default:
 	}
 	return err
 }
 
-// watch sends traffic once the pipeline is ready, and shows what becomes of it.
-func (d *demo) watch(ctx context.Context, engines *engine.Engines, out io.Writer) error {
-	if !d.awaitReady(ctx) {
+// watch sends traffic once the pipeline is ready, and shows what becomes of it,
+// until interrupted ends, or running when something failed.
+func (d *demo) watch(interrupted, running context.Context, engines *engine.Engines, out io.Writer) error {
+	sending, stopTraffic := context.WithCancel(running)
+	defer stopTraffic()
+	defer context.AfterFunc(interrupted, stopTraffic)()
+	if !d.awaitReady(sending) {
 		return nil
 	}
 	observer, err := newObserver(d.settings)
@@ -59,14 +71,12 @@ func (d *demo) watch(ctx context.Context, engines *engine.Engines, out io.Writer
 	defer observer.close()
 	d.screen = newDemoScreen(out, d, engines)
 	defer d.screen.close()
+	if d.flags.length > 0 {
+		defer time.AfterFunc(d.flags.length, stopTraffic).Stop()
+	}
 
 	var made atomic.Pointer[simulate.Progress]
 	made.Store(&simulate.Progress{})
-	sending, stopTraffic := context.WithCancel(ctx)
-	defer stopTraffic()
-	if d.flags.length > 0 {
-		time.AfterFunc(d.flags.length, stopTraffic)
-	}
 	traffic := make(chan error, 1)
 	go func() {
 		truth, err := simulateTraffic(sending, d.settings, d.options, func(p simulate.Progress) { made.Store(&p) })
@@ -75,40 +85,49 @@ func (d *demo) watch(ctx context.Context, engines *engine.Engines, out io.Writer
 		})
 		traffic <- err
 	}()
-	return d.show(ctx, observer, &made, traffic)
+	if err := d.show(running, observer, &made, traffic); err != nil || running.Err() != nil {
+		return err
+	}
+	return d.drain(running, interrupted, observer, &made)
 }
 
-// show draws every second until the traffic has ended. Traffic that ended by
-// itself is followed until the pipeline has worked all of it.
-func (d *demo) show(ctx context.Context, observer *observer, made *atomic.Pointer[simulate.Progress], traffic <-chan error) error {
+// show draws every second until the traffic has ended.
+func (d *demo) show(running context.Context, observer *observer, made *atomic.Pointer[simulate.Progress], traffic <-chan error) error {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	frame := d.screen.look(ctx, observer, made)
-	var drained <-chan time.Time
 	for {
 		select {
 		case err := <-traffic:
-			if err != nil || ctx.Err() != nil {
-				return err
-			}
-			traffic, drained = nil, time.After(drainTimeout)
-		case <-ctx.Done():
-			if traffic != nil {
-				return <-traffic
-			}
-			return nil
-		case <-drained:
-			return fmt.Errorf("the pipeline has not worked everything within %s", drainTimeout)
+			return err
+		case <-running.Done():
+			return <-traffic
 		case <-ticker.C:
+			d.screen.draw(d.screen.look(running, observer, made))
 		}
-		next := d.screen.look(ctx, observer, made)
-		next.status.throughput(frame.status)
-		frame = next
+	}
+}
+
+// drain follows traffic that has ended until the pipeline has worked all of it,
+// and tells whether the books say what was sent.
+func (d *demo) drain(running, interrupted context.Context, observer *observer, made *atomic.Pointer[simulate.Progress]) error {
+	d.screen.ending = true
+	bounded, cancel := context.WithTimeout(running, drainTimeout)
+	defer cancel()
+	defer context.AfterFunc(interrupted, func() { time.AfterFunc(drainInterrupt, cancel) })()
+	for {
+		frame := d.screen.look(running, observer, made)
 		d.screen.draw(frame)
-		if traffic == nil && frame.settled() {
+		if frame.settled() {
 			d.screen.finish(frame)
 			return nil
 		}
+		if pauseFor(bounded, time.Second/2) == nil {
+			continue
+		}
+		if running.Err() != nil || interrupted.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("the pipeline has not worked everything within %s", drainTimeout)
 	}
 }
 

@@ -26,6 +26,8 @@ type demoScreen struct {
 	demo     *demo
 	engines  *engine.Engines
 	drawn    bool
+	ending   bool // the traffic has ended
+	before   *demoFrame
 }
 
 // demoFrame is what one look shows.
@@ -51,17 +53,26 @@ func (s *demoScreen) close() {
 	if s.terminal && s.drawn {
 		fmt.Fprint(s.out, "\x1b[?25h") // show the cursor
 	}
-	fmt.Fprintln(s.out, "\nStopping the pipeline and the engines")
+	fmt.Fprintln(s.out, "Stopping the pipeline and the engines")
 }
 
+// look looks at everything, and keeps what it saw for the next time.
 func (s *demoScreen) look(ctx context.Context, o *observer, made *atomic.Pointer[simulate.Progress]) *demoFrame {
 	f := &demoFrame{status: o.look(ctx), took: time.Since(s.began)}
+	if s.before != nil {
+		f.status.throughput(s.before.status)
+		f.totals, f.leaders = s.before.totals, s.before.leaders // when they cannot be read now
+	}
 	if o.books != nil {
-		// What cannot be read now is in the next frame.
-		f.totals, _ = o.books.Totals(ctx, "", "")
-		f.leaders, _ = o.books.Leaders(ctx, "", "", 5)
+		if totals, err := o.books.Totals(ctx, "", ""); err == nil {
+			f.totals = totals
+		}
+		if leaders, err := o.books.Leaders(ctx, "", "", 5); err == nil {
+			f.leaders = leaders
+		}
 	}
 	f.made = made.Load() // last, so that nothing is booked that was not sent
+	s.before = f
 	return f
 }
 
@@ -150,8 +161,19 @@ func (f *demoFrame) costs() string {
 	return strings.Join(parts, ", ")
 }
 
+// trouble names the engines that do not answer.
+func (f *demoFrame) trouble() string {
+	if err := f.status.unreachable(); err != nil {
+		return shortened(strings.ReplaceAll(err.Error(), "\n", "; "), 66)
+	}
+	return ""
+}
+
 // line is a frame in one line.
 func (f *demoFrame) line() string {
+	if trouble := f.trouble(); trouble != "" {
+		return f.took.Round(time.Second).String() + "  trouble: " + trouble
+	}
 	in, done := f.rates()
 	booked := f.booked()
 	return fmt.Sprintf("%s  sent %.0f/s  worked %.0f/s  behind %d  unique %d  duplicate %d  bot %d  conversions %d  rewards %d (%s)",
