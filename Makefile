@@ -11,7 +11,7 @@ help: ## list the targets
 .PHONY: build
 build: ## build bin/grapevine
 	@mkdir -p bin
-	$(GO) build -trimpath -o $(BIN) ./cmd/grapevine
+	$(GO) build -o $(BIN) ./cmd/grapevine
 
 .PHONY: demo
 demo: build ## engines, traffic, pipeline and a live summary, all on this machine
