@@ -18,7 +18,7 @@ var smallReads = map[string][]string{
 	"SELECT * FROM program_totals WHERE program_id = 'p1'":                                           {"by_hour", "by_visitor"},
 	"SELECT * FROM program_hourly WHERE program_id = 'p1'":                                           {"by_hour"},
 	"SELECT * FROM referrer_totals WHERE program_id = 'p1'":                                          {"by_referrer"},
-	"SELECT * FROM click_quality WHERE program_id = 'p1' AND day = '1970-01-02'":                     {"by_channel"},
+	"SELECT * FROM click_quality WHERE program_id = 'p1' AND day = '1970-01-02'":                     {"by_hour"},
 }
 
 func TestViews_answer_from_projections(t *testing.T) {

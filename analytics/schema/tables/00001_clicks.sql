@@ -38,13 +38,8 @@ CREATE TABLE IF NOT EXISTS clicks
     INDEX offsets kafka_offset TYPE minmax GRANULARITY 16,
     PROJECTION by_hour
     (
-        SELECT org_id, program_id, day, toInt64(floor(toUnixTimestamp64Milli(time) / 3600000)) AS hours, currency, verdict, count()
-        GROUP BY org_id, program_id, day, hours, currency, verdict
-    ),
-    PROJECTION by_channel
-    (
-        SELECT org_id, program_id, day, channel, verdict, reason, count()
-        GROUP BY org_id, program_id, day, channel, verdict, reason
+        SELECT org_id, program_id, day, toInt64(floor(toUnixTimestamp64Milli(time) / 3600000)) AS hours, currency, channel, verdict, reason, count()
+        GROUP BY org_id, program_id, day, hours, currency, channel, verdict, reason
     ),
     PROJECTION by_visitor
     (

@@ -1,4 +1,4 @@
--- From the projection by_channel. Shares are of the clicks of the row.
+-- From the projection by_hour. Shares are of the clicks of the row.
 CREATE OR REPLACE VIEW click_quality
 (
     org_id           String              COMMENT 'Organisation',
