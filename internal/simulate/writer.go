@@ -141,19 +141,26 @@ func (w *writer) close() {
 
 func (w *writer) send(partition int, queue <-chan *batch) {
 	for b := range queue {
-		if w.ctx.Err() == nil {
-			if err := w.produce(partition, b); err != nil {
-				w.fail(fmt.Errorf("write %d events to %s/%d: %w", len(b.ends)/2, w.topic, partition, err))
-			} else {
-				w.acked.Add(int64(len(b.ends) / 2))
-			}
-		}
-		b.data, b.ends = b.data[:0], b.ends[:0]
-		select {
-		case w.free <- b:
-		default:
-		}
+		w.sendOne(partition, b)
 		w.inFlight.Done()
+	}
+}
+
+// sendOne sends a batch, and makes its room free again if that succeeded:
+// kafka-go may still be reading what it has given up.
+func (w *writer) sendOne(partition int, b *batch) {
+	if w.ctx.Err() != nil {
+		return
+	}
+	if err := w.produce(partition, b); err != nil {
+		w.fail(fmt.Errorf("write %d events to %s/%d: %w", len(b.ends)/2, w.topic, partition, err))
+		return
+	}
+	w.acked.Add(int64(len(b.ends) / 2))
+	b.data, b.ends = b.data[:0], b.ends[:0]
+	select {
+	case w.free <- b:
+	default:
 	}
 }
 
