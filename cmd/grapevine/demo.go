@@ -92,6 +92,9 @@ func (f *demoFlags) run(ctx context.Context, out, progress io.Writer) (err error
 	defer logFile.Close() //nolint:errcheck // every line was written when it was logged
 	fmt.Fprintf(progress, "Starting Kafka, Redis and ClickHouse; the log is %s\n", logPath)
 	engines, err := f.ports.start(ctx, progress)
+	if ctx.Err() != nil && engines == nil {
+		return nil // interrupted before there was anything to end
+	}
 	if err != nil {
 		return err
 	}
