@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/grapevinehq/grapevine/analytics"
@@ -205,14 +207,8 @@ func (w *worker) close() {
 // is worked.
 func (w *worker) prepare(ctx context.Context) (incarnations map[string]string, err error) {
 	done := w.health.waits("kafka")
-	if w.settings.CreateTopics {
-		created, err := w.cluster.CreateTopics(ctx, consumers.TopicSettings{Partitions: w.settings.Kafka.Partitions, Replication: w.settings.Kafka.ReplicationFactor})
-		if err != nil {
-			return nil, err
-		}
-		if len(created) > 0 {
-			w.log.Info("topics were made", "topics", created)
-		}
+	if err := waitFor(ctx, w.log, "Kafka", w.createTopics); err != nil {
+		return nil, err
 	}
 	done()
 	done = w.health.waits("schema")
@@ -231,6 +227,24 @@ func (w *worker) prepare(ctx context.Context) (incarnations map[string]string, e
 	w.books.BelongTo(installation)
 	w.catalogs = newCatalogs(w.store, w.books)
 	return incarnations, w.decideBy(ctx, w.watcher.Current())
+}
+
+// createTopics makes those topics that are missing, or else only sees whether
+// Kafka answers. What Kafka itself refuses is not tried again.
+func (w *worker) createTopics(ctx context.Context) error {
+	if !w.settings.CreateTopics {
+		_, err := w.cluster.Describe(ctx, w.cluster.Names().Kafka(consumers.Clicks))
+		return err
+	}
+	created, err := w.cluster.CreateTopics(ctx, consumers.TopicSettings{Partitions: w.settings.Kafka.Partitions, Replication: w.settings.Kafka.ReplicationFactor})
+	var refusal kafka.Error
+	if errors.As(err, &refusal) && !refusal.Temporary() && refusal != kafka.BrokerNotAvailable {
+		return backoff.Permanent(err)
+	}
+	if len(created) > 0 && err == nil {
+		w.log.Info("topics were made", "topics", created)
+	}
+	return err
 }
 
 // loops wires a batch loop for each input topic.
