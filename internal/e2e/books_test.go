@@ -72,10 +72,10 @@ func rounded(v any) any {
 	if v == nil {
 		return nil
 	}
-	switch v.(type) {
+	switch text := v.(type) {
 	case float64, interface{ Float64() (float64, error) }: // a number of JSON, too
 	case string:
-		if !strings.ContainsAny(v.(string), "./") || strings.Trim(v.(string), "0123456789./-") != "" {
+		if !strings.ContainsAny(text, "./") || strings.Trim(text, "0123456789./-") != "" {
 			return v
 		}
 	default:
