@@ -60,7 +60,7 @@ func newWorld(t testing.TB, brokers string, partitions int, programs []byte) *wo
 		"HTTP_ADDR":                "127.0.0.1:0",
 		"PROGRAMS":                 path,
 		"HASH_SECRET":              "a secret of the tests, 32 bytes long",
-		"SHUTDOWN_TIMEOUT":         "20s",
+		"SHUTDOWN_TIMEOUT":         "60s", // longer than a test waits for it
 	}
 	w.connect(consumers.Names{Prefix: w.prefix})
 	return w
