@@ -95,7 +95,7 @@ func (b *Books) Balances(ctx context.Context, orgID, programID string, limit int
 		return rows.Scan(&l.ProgramID, &l.BeneficiaryID, &l.Currency, &l.Unit,
 			&l.Earned, &l.Pending, &l.Approved, &l.Reversed, &l.Fulfilled, &l.Net, &l.Held, &l.Overpaid)
 	}, `SELECT program_id, beneficiary_id, currency, unit, earned, pending, approved, reversed, fulfilled, net, held, overpaid
-		FROM reward_balances WHERE org_id = ? AND program_id = ? ORDER BY currency, unit, net DESC, beneficiary_id LIMIT ?`, orgID, programID, limit)
+		FROM reward_balances WHERE org_id = ? AND program_id = ? ORDER BY currency, unit, net DESC, beneficiary_id LIMIT ? BY currency, unit`, orgID, programID, limit)
 }
 
 // Count is how many rows have a word.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -22,7 +23,7 @@ func openKafka(s *config.Settings, log *slog.Logger) (*consumers.Cluster, error)
 		Names:   topicNames(s.Kafka),
 		TLS:     encryption,
 		SASL: consumers.SASL{
-			Mechanism: string(s.Kafka.SASL.Mechanism),
+			Mechanism: strings.ToUpper(string(s.Kafka.SASL.Mechanism)),
 			Username:  s.Kafka.SASL.Username,
 			Password:  s.Kafka.SASL.Password.Reveal(),
 		},
