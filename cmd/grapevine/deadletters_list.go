@@ -33,7 +33,7 @@ event stood in Kafka: dead-letters show takes it.`,
 			return f.list(cmd.Context(), cmd.OutOrStdout(), time.Now())
 		},
 	}
-	c.Flags().StringVar(&f.config, "config", "", "worker configuration (YAML), as for `grapevine run`")
+	c.Flags().StringVar(&f.config, "config", "", "worker configuration `file` (YAML), as for grapevine run")
 	c.Flags().StringVar(&f.reason, "reason", "", "this reason alone, such as invalid or unknown_program")
 	c.Flags().StringVar(&f.topic, "topic", "", "events of this topic alone")
 	c.Flags().StringVar(&f.since, "since", "", "not older than a duration (2h) or a time (RFC 3339)")

@@ -46,7 +46,7 @@ dead-letters list names it. What a terminal might obey is written as an escape;
 			return nil
 		},
 	}
-	c.Flags().StringVar(&path, "config", "", "worker configuration (YAML), as for `grapevine run`")
+	c.Flags().StringVar(&path, "config", "", "worker configuration `file` (YAML), as for grapevine run")
 	c.Flags().BoolVar(&raw, "raw", false, "the original's bytes alone, as they are")
 	return c
 }

@@ -38,6 +38,6 @@ when it starts, unless the setting migrate is false.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&path, "config", "", "worker configuration (YAML), as for `grapevine run`")
+	c.Flags().StringVar(&path, "config", "", "worker configuration `file` (YAML), as for grapevine run")
 	return c
 }

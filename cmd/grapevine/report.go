@@ -60,7 +60,7 @@ JSON and CSV have money in minor units. CSV is one table: the programs, or with
 			return f.write(cmd.OutOrStdout(), report)
 		},
 	}
-	c.Flags().StringVar(&f.config, "config", "", "worker configuration (YAML), as for `grapevine run`")
+	c.Flags().StringVar(&f.config, "config", "", "worker configuration `file` (YAML), as for grapevine run")
 	c.Flags().StringVar(&f.org, "org", "", "this org alone")
 	c.Flags().StringVar(&f.program, "program", "", "this program of the org, in more detail")
 	c.Flags().StringVar(&f.format, "format", "table", "table, json or csv")

@@ -51,7 +51,7 @@ interrupted. Events of one member come in their order.`,
 			return f.tail(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
-	c.Flags().StringVar(&f.config, "config", "", "worker configuration (YAML), as for `grapevine run`")
+	c.Flags().StringVar(&f.config, "config", "", "worker configuration `file` (YAML), as for grapevine run")
 	c.Flags().StringVar(&f.org, "org", "", "this org alone")
 	c.Flags().BoolVar(&f.fromBeginning, "from-beginning", false, "begin with the oldest event that Kafka still has, not with new ones")
 	c.Flags().BoolVar(&f.noFollow, "no-follow", false, "stop at the end instead of waiting for more")

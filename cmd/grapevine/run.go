@@ -37,7 +37,7 @@ A worker waits for engines that are away, and says so in its log and at /readyz.
 			return runWorker(cmd.Context(), settings, log, idle)
 		},
 	}
-	c.Flags().StringVar(&path, "config", "", "worker configuration (YAML); defaults reach what `grapevine up` starts")
+	c.Flags().StringVar(&path, "config", "", "worker configuration `file` (YAML); defaults reach what grapevine up starts")
 	c.Flags().BoolVar(&idle, "exit-when-idle", false, "stop with exit code 0 once every input is consumed and every effect written")
 	return c
 }

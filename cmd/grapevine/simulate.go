@@ -30,7 +30,7 @@ type simulateFlags struct {
 
 func (f *simulateFlags) flags(set *pflag.FlagSet) {
 	o := &f.options
-	set.StringVar(&f.config, "config", "", "worker configuration (YAML), as for `grapevine run`")
+	set.StringVar(&f.config, "config", "", "worker configuration `file` (YAML), as for grapevine run")
 	set.StringVar(&f.programs, "programs", "", "file or folder of programs (default: as the settings say)")
 	set.StringVar(&f.truth, "truth", "", "write what must come out to this file (JSON); - is the terminal")
 	set.StringVar(&f.start, "start", "", "time of the first click (RFC 3339); with the same seed the same bytes (default: just now)")

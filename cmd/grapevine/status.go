@@ -49,7 +49,7 @@ Exit code 1 when one of the three engines does not, with its name.`,
 			return f.run(cmd.Context(), settings, cmd.OutOrStdout())
 		},
 	}
-	c.Flags().StringVar(&f.config, "config", "", "worker configuration (YAML), as for `grapevine run`")
+	c.Flags().StringVar(&f.config, "config", "", "worker configuration `file` (YAML), as for grapevine run")
 	c.Flags().StringVar(&f.format, "format", "table", "table or json")
 	c.Flags().BoolVar(&f.watch, "watch", false, "tell again and again, until interrupted")
 	c.Flags().DurationVar(&f.interval, "interval", time.Second, "time between two looks, from which throughput is told")
