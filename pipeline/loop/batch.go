@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -181,7 +182,7 @@ func (r *run) lookUp(ctx context.Context, b batch, clock *clock) error {
 	var progress pipeline.Progress
 	if topics := r.Stage.WaitsFor(); len(topics) > 0 {
 		var err error
-		if progress, err = r.Barrier.Wait(ctx, topics); err != nil {
+		if progress, err = r.wait(ctx, topics); err != nil {
 			return fmt.Errorf("wait for %v: %w", topics, err)
 		}
 		clock.lap("barrier")
@@ -192,6 +193,29 @@ func (r *run) lookUp(ctx context.Context, b batch, clock *clock) error {
 	clock.lap("look_up")
 	return nil
 }
+
+// wait waits for topics that go before, but not beyond the end of this worker:
+// those it waits for may be partitions of its own, which it works no more. Nothing
+// but the bound exists of the batch, and a successor works what is bound.
+func (r *run) wait(ctx context.Context, topics []string) (pipeline.Progress, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-r.Stopping:
+			cancel(errLeft)
+		case <-ctx.Done():
+		}
+	}()
+	progress, err := r.Barrier.Wait(ctx, topics)
+	if err != nil && context.Cause(ctx) == errLeft {
+		return progress, errLeft
+	}
+	return progress, err
+}
+
+// errLeft ends the work on a partition whose batch was bound and not begun.
+var errLeft = errors.New("the worker stops, and leaves the batch to the next")
 
 // journal records what was decided, together with the partition's own memory.
 // When a record stands already, that one counts.

@@ -64,7 +64,7 @@ func (l *Loop) Run(ctx context.Context, source pipeline.Source) error {
 		began := l.Now()
 		err := l.runOnce(ctx, source, log)
 		switch {
-		case err == nil || ctx.Err() != nil:
+		case err == nil || ctx.Err() != nil || errors.Is(err, errLeft):
 			return nil
 		case errors.Is(err, pipeline.ErrFenced):
 			l.Metrics.Fenced.Inc()
