@@ -34,6 +34,8 @@ type Store struct {
 
 	mu           sync.RWMutex
 	installation string
+
+	volatile sync.Map // addresses of servers without an append-only file: each is warned of once
 }
 
 // Open checks that Redis answers and has the settings that the pipeline rests
@@ -90,7 +92,9 @@ func (s *Store) checkServers(ctx context.Context) error {
 				ErrSettings, client.Options().Addr, policy)
 		}
 		if info, err = client.Info(ctx, "persistence").Result(); err == nil && infoField(info, "aof_enabled") == "0" {
-			s.log.WarnContext(ctx, "redis keeps no append-only file: a restart may lose data, and then `grapevine rebuild` is needed; set appendonly yes", "redis", client.Options().Addr)
+			if _, told := s.volatile.LoadOrStore(client.Options().Addr, true); !told {
+				s.log.WarnContext(ctx, "redis keeps no append-only file: a restart may lose data, and then `grapevine rebuild` is needed; set appendonly yes", "redis", client.Options().Addr)
+			}
 		}
 		return nil
 	})
