@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/grapevinehq/grapevine/consumers"
 	"github.com/grapevinehq/grapevine/internal/enginetest"
 )
 
@@ -32,11 +31,15 @@ func TestFaults_leave_no_trace(t *testing.T) {
 	if faults["kill"] < 3 || faults["freeze"] < 1 {
 		t.Errorf("only %v before all was done: there must be more traffic", faults)
 	}
+	t.Log("finishing")
 	w.exitWhenIdle(60 * time.Second)
 
+	t.Log("working the reference")
 	reference := w.reading([]byte(trafficPrograms))
 	reference.exitWhenIdle(60 * time.Second)
+	t.Log("comparing")
 	compareWorlds(reference, w)
+	t.Log("checking")
 	for _, each := range []*world{w, reference} {
 		each.checkOffsets()
 		each.checkMessages()
@@ -110,23 +113,12 @@ func (w *world) exitWhenIdle(within time.Duration) {
 func (w *world) checkFinished() {
 	w.t.Helper()
 	before := w.ends()
-	rows := w.query("SELECT table, total_rows FROM system.tables WHERE database = currentDatabase() ORDER BY table")
+	rows := w.counts()
 	w.exitWhenIdle(60 * time.Second)
 	if after := w.ends(); fmt.Sprint(before) != fmt.Sprint(after) {
 		w.t.Errorf("a worker with nothing to do wrote to Kafka: ends %v, before %v", after, before)
 	}
-	again := w.query("SELECT table, total_rows FROM system.tables WHERE database = currentDatabase() ORDER BY table")
-	if fmt.Sprint(rows) != fmt.Sprint(again) {
-		w.t.Errorf("a worker with nothing to do wrote to ClickHouse: %v, before %v", again, rows)
+	if again := w.counts(); rows != again {
+		w.t.Errorf("a worker with nothing to do wrote to ClickHouse: %s, before %s", again, rows)
 	}
-}
-
-// ends are how many messages each topic that we write to holds.
-func (w *world) ends() map[string]int {
-	w.t.Helper()
-	ends := map[string]int{}
-	for _, topic := range append(consumers.Outputs(), consumers.Credits) {
-		ends[topic] = len(w.read(topic))
-	}
-	return ends
 }

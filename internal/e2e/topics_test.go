@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/grapevinehq/grapevine/consumers"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 )
 
@@ -34,15 +36,7 @@ func (w *world) read(contract string) []placed {
 
 func (w *world) readPartition(ctx context.Context, topic string, partition int) (records []placed) {
 	w.t.Helper()
-	conn, err := kafka.DialLeader(ctx, "tcp", w.brokers, topic, partition)
-	if err != nil {
-		w.t.Fatalf("read %s/%d: %v", topic, partition, err)
-	}
-	end, err := conn.ReadLastOffset()
-	conn.Close() //nolint:errcheck // one question only
-	if err != nil {
-		w.t.Fatalf("read the end of %s/%d: %v", topic, partition, err)
-	}
+	end := w.end(ctx, topic, partition)
 	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{w.brokers}, Topic: topic, Partition: partition, MaxBytes: 4 << 20, MaxWait: 100 * time.Millisecond})
 	defer reader.Close() //nolint:errcheck // read only
 	for next := int64(0); next < end; {
@@ -57,4 +51,38 @@ func (w *world) readPartition(ctx context.Context, topic string, partition int) 
 		records, next = append(records, r), m.Offset+1
 	}
 	return records
+}
+
+// end is the offset after the last record of a partition.
+func (w *world) end(ctx context.Context, topic string, partition int) int64 {
+	w.t.Helper()
+	conn, err := kafka.DialLeader(ctx, "tcp", w.brokers, topic, partition)
+	if err != nil {
+		w.t.Fatalf("read %s/%d: %v", topic, partition, err)
+	}
+	defer conn.Close() //nolint:errcheck // one question only
+	end, err := conn.ReadLastOffset()
+	if err != nil {
+		w.t.Fatalf("read the end of %s/%d: %v", topic, partition, err)
+	}
+	return end
+}
+
+// ends are the ends of all partitions that the pipeline writes to.
+func (w *world) ends() map[string]int64 {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	defer cancel()
+	ends := map[string]int64{}
+	for _, contract := range append(consumers.Outputs(), consumers.Credits) {
+		topic := w.cluster.Names().Kafka(contract)
+		described, err := w.cluster.Describe(ctx, topic)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for p := range described[topic].Partitions {
+			ends[fmt.Sprint(topic, "/", p)] = w.end(ctx, topic, p)
+		}
+	}
+	return ends
 }
