@@ -37,10 +37,7 @@ func TestCluster_over_TLS_with_SASL(t *testing.T) {
 			w.awaitCount(4)
 			s := w.source(consumers.Clicks, 3)
 			b.commit(s, 0, "1")
-			time.Sleep(4 * consumers.DefaultHeartbeat)
-			if s.ctx.Err() != nil || time.Until(s.source.Lease()) < 4*time.Second {
-				t.Errorf("the lease ends in %s: %v", time.Until(s.source.Lease()), context.Cause(s.ctx))
-			}
+			awaitRenewal(t, s)
 			lags, err := b.cluster.Lags(t.Context(), consumers.Clicks)
 			if err != nil {
 				t.Fatal(err)
@@ -106,5 +103,20 @@ func TestNames(t *testing.T) {
 	}
 	if _, ok := names.Contract("eu.referral.clicks"); ok {
 		t.Error("a renamed topic keeps its old name")
+	}
+}
+
+// awaitRenewal waits until heartbeats have moved the end of a lease.
+func awaitRenewal(t *testing.T, s assigned) {
+	t.Helper()
+	first, timeout := s.source.Lease(), time.After(20*time.Second)
+	for !s.source.Lease().After(first) {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-s.ctx.Done():
+			t.Fatalf("the generation ended before the lease was renewed: %v", context.Cause(s.ctx))
+		case <-timeout:
+			t.Fatalf("the lease still ends at %s", first)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
@@ -23,8 +24,27 @@ const (
 	logStart = kafka.FirstOffset // the earliest offset that Kafka still has
 )
 
-// logOffsets asks the leaders for one end of the logs: one request a broker.
+// settleWithin is how long leaders may take to settle: topics that somebody has
+// just made, a broker that went away, and what our connections know of either.
+const settleWithin = 15 * time.Second
+
+// logOffsets asks the leaders for one end of the logs, and again while a broker
+// answers that it does not lead (yet, or any more).
 func (c *Cluster) logOffsets(ctx context.Context, partitions []topicPartition, end int64) (map[topicPartition]int64, error) {
+	bounded, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	retry := backoff{first: 10 * time.Millisecond, most: 200 * time.Millisecond}
+	for {
+		offsets, err := c.askOffsets(ctx, partitions, end)
+		var code kafka.Error
+		if err == nil || !errors.As(err, &code) || !code.Temporary() || retry.wait(bounded) != nil {
+			return offsets, err
+		}
+	}
+}
+
+// askOffsets asks once: one request a broker.
+func (c *Cluster) askOffsets(ctx context.Context, partitions []topicPartition, end int64) (map[topicPartition]int64, error) {
 	requests, err := c.byLeader(ctx, partitions, end)
 	if err != nil {
 		return nil, err
