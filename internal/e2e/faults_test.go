@@ -13,6 +13,7 @@ import (
 // Workers are killed and frozen while they work. The books are those of a run
 // of the same input without faults.
 func TestFaults_leave_no_trace(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	w := newWorld(t, enginetest.Kafka(t).Addr, 4, []byte(trafficPrograms))

@@ -13,6 +13,7 @@ import (
 // What became of rewards outside is stored, and one of a reward that is not
 // known yet waits for it.
 func TestFulfillments_find_their_rewards(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, enginetest.Kafka(t).Addr, 2, []byte(trafficPrograms))
 	w.createTopics()
 	early := w.fulfilled("f-unknown", "00000000-0000-5000-8000-000000000000")

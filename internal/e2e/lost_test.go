@@ -59,6 +59,7 @@ func (w *world) counts() string {
 }
 
 func TestLost_Redis_that_was_flushed_is_noticed_at_start(t *testing.T) {
+	t.Parallel()
 	w := worked(t)
 	w.publish(someTraffic(2)) // there would be something to do
 	w.flush()
@@ -66,6 +67,7 @@ func TestLost_Redis_that_was_flushed_is_noticed_at_start(t *testing.T) {
 }
 
 func TestLost_Redis_that_is_flushed_is_noticed_in_mid_run(t *testing.T) {
+	t.Parallel()
 	w := worked(t)
 	p := w.launch("run")
 	await(t, 60*time.Second, "the worker has partitions", func() bool { return strings.Contains(p.said(), "joined the consumer group") })
@@ -96,6 +98,7 @@ func (w *world) flush() {
 }
 
 func TestLost_topic_that_was_made_anew_is_noticed(t *testing.T) {
+	t.Parallel()
 	w := worked(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -111,6 +114,7 @@ func TestLost_topic_that_was_made_anew_is_noticed(t *testing.T) {
 }
 
 func TestLost_topic_with_more_partitions_is_noticed(t *testing.T) {
+	t.Parallel()
 	w := worked(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

@@ -2,9 +2,12 @@ package e2e
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -32,6 +35,9 @@ var binaryFolder string
 
 // binary builds the program once, with the race detector if the tests have it.
 var binary = sync.OnceValues(func() (string, error) {
+	if err := dependOnSources(); err != nil {
+		return "", err
+	}
 	path := filepath.Join(binaryFolder, "grapevine")
 	args := []string{"build", "-o", path}
 	if raceDetector {
@@ -43,3 +49,22 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+// dependOnSources looks at every file that the program may be built of, so that
+// `go test` does not answer from its cache when one of them has changed: of the
+// program, which is built by hand here, it knows nothing by itself.
+func dependOnSources() error {
+	const module = "../.."
+	return filepath.WalkDir(module, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && path != module && strings.HasPrefix(entry.Name(), ".") {
+			return fs.SkipDir
+		}
+		if entry.IsDir() || slices.Contains([]string{".go", ".lua", ".sql", ".txt", ".mod"}, filepath.Ext(path)) {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+}

@@ -11,6 +11,7 @@ import (
 
 // A worker joins in mid-run, and the first one leaves as an operator has it.
 func TestRebalance_leaves_no_trace(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	w := newWorld(t, enginetest.Kafka(t).Addr, 4, []byte(trafficPrograms))

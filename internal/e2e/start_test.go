@@ -16,6 +16,7 @@ import (
 
 // A worker of an empty installation makes what it needs and has nothing to do.
 func TestStart_of_an_empty_installation_is_soon_idle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, enginetest.Kafka(t).Addr, 8, []byte(trafficPrograms))
 	w.exitWhenIdle(30 * time.Second)
 	w.exitWhenIdle(30 * time.Second) // and once more
@@ -23,6 +24,7 @@ func TestStart_of_an_empty_installation_is_soon_idle(t *testing.T) {
 
 // A worker waits for engines that are away, says for which, and then works.
 func TestStart_waits_for_engines(t *testing.T) {
+	t.Parallel()
 	addresses := map[string]string{}
 	for _, name := range []string{"kafka", "redis", "clickhouse", "http"} {
 		addresses[name] = freeAddress(t)
