@@ -208,7 +208,7 @@ func (r *run) wait(ctx context.Context, topics []string) (pipeline.Progress, err
 		}
 	}()
 	progress, err := r.Barrier.Wait(ctx, topics)
-	if err != nil && context.Cause(ctx) == errLeft {
+	if err != nil && errors.Is(context.Cause(ctx), errLeft) {
 		return progress, errLeft
 	}
 	return progress, err
