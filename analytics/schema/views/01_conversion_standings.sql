@@ -20,7 +20,7 @@ AS SELECT
     program_id,
     conversion_id,
     day,
-    max(conversion_time) AS time,
+    argMin(conversion_time, place) AS time, -- max, once it is compiled, takes times before 1970 for the latest
     max(is_attributed) AS attributed,
     any(moved_currency) AS currency,
     any(program_margin) AS margin,
