@@ -211,11 +211,30 @@ func (w *worker) prepare(ctx context.Context) (incarnations map[string]string, e
 		return nil, err
 	}
 	done()
-	done = w.health.waits("schema")
+	defer w.health.waits("installation")()
+	err = waitFor(ctx, w.log, "the installation", func(ctx context.Context) error {
+		incarnations, err = w.join(ctx)
+		return mended(err)
+	})
+	return incarnations, err
+}
+
+// mended tells what waiting mends from what a person must.
+func mended(err error) error {
+	for _, permanent := range []error{analytics.ErrSettings, pipeline.ErrStateLost, pipeline.ErrOffsetsLost, state.ErrSettings} {
+		if errors.Is(err, permanent) {
+			return backoff.Permanent(err)
+		}
+	}
+	return err
+}
+
+// join makes sure that the engines are set up as exactness needs it and belong
+// to one installation, and makes the programs decide. It can be repeated.
+func (w *worker) join(ctx context.Context) (incarnations map[string]string, err error) {
 	if err := w.books.Check(ctx); err != nil {
 		return nil, err
 	}
-	done()
 	installation, err := joinInstallation(ctx, w.store, w.books, w.cluster)
 	if err != nil {
 		return nil, err
