@@ -24,6 +24,12 @@ var pinned = map[string]any{
 	"optimize_use_projections":                           1,
 }
 
+// undivided are settings that could split or join the block of an insert, so that
+// its token would not be recognised in a replay. Not every release has them.
+var undivided = map[string]string{
+	"use_strict_insert_block_limits": "0",
+}
+
 // maxSkew is how far ClickHouse's clock may be from the worker's: leases are
 // made by the one and checked by the other.
 const maxSkew = 2 * time.Second
@@ -60,6 +66,22 @@ func (b *Books) checkSettings(ctx context.Context) (problems []string, err error
 		}
 		if got != fmt.Sprint(want) {
 			problems = append(problems, fmt.Sprintf("setting %s is %s: let it be %v for user %q", name, got, want, b.options.Username))
+		}
+	}
+	more, err := b.checkUndivided(ctx)
+	return append(problems, more...), err
+}
+
+// checkUndivided looks at the settings of undivided that this release has.
+func (b *Books) checkUndivided(ctx context.Context) (problems []string, err error) {
+	for name, want := range undivided {
+		var known uint64
+		var got string
+		if err := b.conn.QueryRow(ctx, "SELECT count(), any(value) FROM system.settings WHERE name = ?", name).Scan(&known, &got); err != nil {
+			return nil, fmt.Errorf("read setting %s: %w", name, err)
+		}
+		if known > 0 && got != want {
+			problems = append(problems, fmt.Sprintf("setting %s is %s: let it be %s for user %q, or a block may be split", name, got, want, b.options.Username))
 		}
 	}
 	return problems, nil

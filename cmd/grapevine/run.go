@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"runtime/pprof"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +14,7 @@ import (
 )
 
 func newRunCommand() *cobra.Command {
-	var path string
+	var path, profile string
 	var idle bool
 	c := &cobra.Command{
 		Use:   "run",
@@ -34,12 +36,36 @@ A worker waits for engines that are away, and says so in its log and at /readyz.
 				log.Warn(warning)
 			}
 			limitMemory()
+			stop, err := profileCPU(profile)
+			if err != nil {
+				return err
+			}
+			defer stop()
 			return runWorker(cmd.Context(), settings, log, idle)
 		},
 	}
 	c.Flags().StringVar(&path, "config", "", "worker configuration `file` (YAML); defaults reach what grapevine up starts")
 	c.Flags().BoolVar(&idle, "exit-when-idle", false, "stop with exit code 0 once every input is consumed and every effect written")
+	c.Flags().StringVar(&profile, "cpuprofile", "", "write a CPU profile into this `file`, for go tool pprof")
 	return c
+}
+
+// profileCPU profiles the process until stop is called; no file, no profile.
+func profileCPU(file string) (stop func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return nil, fmt.Errorf("profile into %s: %w", file, err)
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return nil, fmt.Errorf("profile into %s: %w", file, err)
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = out.Close() // a profile that is cut short says so when it is read
+	}, nil
 }
 
 // memoryLimit is what the garbage collector keeps a worker under as long as its

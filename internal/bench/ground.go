@@ -30,7 +30,8 @@ type ground struct {
 	catalog    *program.Catalog
 	log        *slog.Logger
 	stops      []func(context.Context) error
-	serial     int // makes each measurement's group and database its own
+	prefix     string // of the topics
+	serial     int    // makes each measurement's group and database its own
 }
 
 // start starts the engines and writes the events.
@@ -99,6 +100,7 @@ func (g *ground) environ(database string) []string {
 	env := append(os.Environ(),
 		"GRAPEVINE_KAFKA_BROKERS="+g.kafka,
 		"GRAPEVINE_KAFKA_GROUP="+database,
+		"GRAPEVINE_KAFKA_TOPIC_PREFIX="+g.prefix,
 		"GRAPEVINE_REDIS_ADDR="+g.redis.Addr,
 		"GRAPEVINE_CLICKHOUSE_ADDR="+g.clickhouse.Addr,
 		"GRAPEVINE_CLICKHOUSE_DATABASE="+database,
@@ -136,7 +138,7 @@ func (g *ground) fresh(ctx context.Context) (string, error) {
 
 // cluster opens Kafka as a member of a group.
 func (g *ground) cluster(group string) (*consumers.Cluster, error) {
-	return consumers.Open(consumers.Options{Brokers: []string{g.kafka}, Group: group, Log: g.log})
+	return consumers.Open(consumers.Options{Brokers: []string{g.kafka}, Group: group, Names: consumers.Names{Prefix: g.prefix}, Log: g.log})
 }
 
 // fiftyPrograms is the configuration of the measured job.

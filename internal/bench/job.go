@@ -22,11 +22,19 @@ func clickJob(ctx context.Context, g *ground) (figure, error) {
 	return g.job(ctx, name, consumers.Clicks)
 }
 
-// conversionJob is the same for conversions: first the clicks that they are
-// attributed to, then as many conversions as asked for.
+// clicksBefore is how many clicks there are for each measured conversion.
+const clicksBefore = 3
+
+// conversionJob is the same for conversions, in topics of their own: first the
+// clicks that they are attributed to, then the conversions.
 func conversionJob(ctx context.Context, g *ground) (figure, error) {
 	name, err := g.fresh(ctx)
 	if err != nil {
+		return figure{}, err
+	}
+	g.prefix = name + "."
+	defer func() { g.prefix = "" }()
+	if err := g.simulate(ctx, "--clicks", fmt.Sprint(clicksBefore*g.options.conversions)); err != nil {
 		return figure{}, err
 	}
 	if _, err := g.job(ctx, name, consumers.Clicks); err != nil {
@@ -49,7 +57,11 @@ func (g *ground) job(ctx context.Context, name, topic string) (figure, error) {
 	if err != nil {
 		return figure{}, err
 	}
-	c := exec.CommandContext(ctx, g.options.binary, "run", "--exit-when-idle")
+	args := []string{"run", "--exit-when-idle"}
+	if g.options.profileJob != "" {
+		args = append(args, "--cpuprofile", g.options.profileJob)
+	}
+	c := exec.CommandContext(ctx, g.options.binary, args...)
 	c.Env = g.environ(name)
 	c.Stderr = os.Stderr
 	if os.Getenv("BENCH_LOG") == "" {

@@ -32,6 +32,7 @@ type options struct {
 	kfake       bool
 	only        string
 	profile     string
+	profileJob  string
 }
 
 func main() {
@@ -47,6 +48,7 @@ func main() {
 	flag.BoolVar(&o.kfake, "kafka-in-process", false, "measure on the embedded Kafka instead of Apache Kafka")
 	flag.StringVar(&o.only, "only", "", "measure only this figure, by its name")
 	flag.StringVar(&o.profile, "cpuprofile", "", "profile the whole loop within this process into this file, and measure nothing else")
+	flag.StringVar(&o.profileJob, "jobprofile", "", "profile the measured binary into this file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
