@@ -235,7 +235,7 @@ type HTTP struct {
 
 // Batch settings.
 type Batch struct {
-	// MaxEvents is the most events of a batch.
+	// MaxEvents is the most clicks of a batch; of the other topics, whose events weigh more, an eighth.
 	MaxEvents int `json:"max_events" jsonschema:"minimum=1,maximum=1000000"`
 	// MaxBytes is the most bytes of a batch, keys and values together.
 	MaxBytes int `json:"max_bytes" jsonschema:"minimum=1048576,maximum=1073741824"`

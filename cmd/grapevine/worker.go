@@ -291,7 +291,7 @@ func (w *worker) loops(ctx context.Context, incarnations map[string]string) (map
 		loops[stage.Topic()] = &loop.Loop{
 			Stage: stage, State: w.store, Barrier: w.barrierOf(stage.Topic(), barrier), Books: w.books, Publisher: publisher,
 			Metrics: metrics, Log: w.log,
-			Limits:   loop.Limits{MaxEvents: w.settings.Batch.MaxEvents, MaxBytes: w.settings.Batch.MaxBytes, MaxWait: w.settings.Batch.MaxWait},
+			Limits:   w.limits(stage.Topic()),
 			Revision: w.catalogs.revision,
 			Grace:    w.grace(stage.Topic()),
 			InFlight: make(chan struct{}, w.settings.Batch.InFlight),
@@ -299,6 +299,20 @@ func (w *worker) loops(ctx context.Context, incarnations map[string]string) (map
 		}
 	}
 	return loops, barrier, nil
+}
+
+// heavier is how many clicks one event of another topic weighs, with all that is
+// looked up and decided about it.
+const heavier = 8
+
+// limits bound the batches of a topic.
+func (w *worker) limits(topic string) loop.Limits {
+	b := w.settings.Batch
+	l := loop.Limits{MaxEvents: b.MaxEvents, MaxBytes: b.MaxBytes, MaxWait: b.MaxWait}
+	if topic != consumers.Clicks {
+		l.MaxEvents = max(1, b.MaxEvents/heavier)
+	}
+	return l
 }
 
 // completed reads the number of the last completed batch from a commit.
