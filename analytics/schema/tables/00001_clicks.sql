@@ -60,6 +60,6 @@ CREATE TABLE IF NOT EXISTS clicks
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ingested)
 ORDER BY (org_id, program_id, visitor_id, time)
-SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 2048
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 2048, merge_selector_base = 15
 COMMENT 'Stored clicks, with the sums that the views answer from as projections of the same parts';
 -- +goose StatementEnd
