@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/grapevinehq/grapevine/consumers"
+	"github.com/grapevinehq/grapevine/pipeline/loop"
 )
 
 // clickJob is the whole job: the binary in a process of its own, from its first
@@ -20,6 +21,28 @@ func clickJob(ctx context.Context, g *ground) (figure, error) {
 		return figure{}, err
 	}
 	return g.job(ctx, name, consumers.Clicks)
+}
+
+// rememberedJob is the click job on top of many clicks that are remembered, in
+// topics of its own.
+func rememberedJob(ctx context.Context, g *ground) (figure, error) {
+	name, err := g.fresh(ctx)
+	if err != nil {
+		return figure{}, err
+	}
+	g.prefix = name + "."
+	defer func() { g.prefix = "" }()
+	for _, n := range []int{g.options.remembered, g.options.clicks} {
+		if err := g.simulate(ctx, "--clicks", fmt.Sprint(n), "--duplicates", "0.1"); err != nil {
+			return figure{}, err
+		}
+		f, err := g.job(ctx, name, consumers.Clicks)
+		if err != nil || n == g.options.clicks {
+			f.redis = 0 // of all that is remembered, not of these
+			return f, err
+		}
+	}
+	return figure{}, nil
 }
 
 // clicksBefore is how many clicks there are for each measured conversion.
@@ -70,7 +93,7 @@ func (g *ground) job(ctx context.Context, name, topic string) (figure, error) {
 	if err := c.Start(); err != nil {
 		return figure{}, err
 	}
-	elapsed, err := awaitTopic(ctx, cluster, topic, before)
+	elapsed, err := awaitTopic(ctx, cluster, topic)
 	peak := peakMemory(c.Process.Pid)
 	if waited := c.Wait(); err == nil {
 		err = waited
@@ -85,35 +108,25 @@ func (g *ground) job(ctx context.Context, name, topic string) (figure, error) {
 
 // awaitTopic waits until a topic is acknowledged to its end, and tells the time
 // since its first batch was bound.
-func awaitTopic(ctx context.Context, cluster *consumers.Cluster, topic string, before int64) (time.Duration, error) {
+func awaitTopic(ctx context.Context, cluster *consumers.Cluster, topic string) (time.Duration, error) {
 	var began time.Time
 	for {
-		left, err := behind(ctx, cluster, topic)
+		lags, err := cluster.Lags(ctx, topic)
 		if err != nil {
 			return 0, err
 		}
-		if began.IsZero() && (left < before || bound(ctx, cluster, topic)) {
-			began = time.Now()
+		var left int64
+		for _, l := range lags {
+			left += l.Behind()
+			if m, ok := loop.ParseMetadata(l.Metadata); ok && m.Bound && began.IsZero() {
+				began = time.Now()
+			}
 		}
 		if left == 0 {
 			return time.Since(began), nil
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-}
-
-// bound tells whether any partition has been bound: its commit says so.
-func bound(ctx context.Context, cluster *consumers.Cluster, topic string) bool {
-	lags, err := cluster.Lags(ctx, topic)
-	if err != nil {
-		return false
-	}
-	for _, l := range lags {
-		if l.Committed >= 0 && l.End > l.Committed {
-			return true
-		}
-	}
-	return false
 }
 
 // behind sums what is not acknowledged.

@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -41,7 +42,7 @@ func main() {
 	flag.StringVar(&o.binary, "binary", "bin/grapevine", "the grapevine binary to measure")
 	flag.IntVar(&o.clicks, "clicks", 1_000_000, "clicks of a round, a tenth of them duplicates")
 	flag.IntVar(&o.conversions, "conversions", 100_000, "conversions of a round; 0 leaves them out")
-	flag.IntVar(&o.remembered, "remembered", 0, "clicks that are remembered before the first round")
+	flag.IntVar(&o.remembered, "remembered", 0, "measure the click job also with so many clicks remembered, once")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; figures are medians")
 	flag.IntVar(&o.batch, "batch", 0, "batch.max_events (0: the default)")
 	flag.StringVar(&o.dir, "dir", "", "folder for the engines' data (default: a temporary one)")
@@ -155,6 +156,9 @@ func measures(o options) []measure {
 		{"decode and insert", decodeAndInsert},
 		{"whole click job", clickJob},
 	}
+	if o.remembered > 0 {
+		list = append(list, measure{"clicks on remembered ones", rememberedJob})
+	}
 	if o.conversions > 0 {
 		list = append(list, measure{"conversions", conversionJob})
 	}
@@ -163,12 +167,11 @@ func measures(o options) []measure {
 
 // report prints the medians, and the job's ratio to its floors.
 func report(w *os.File, list []measure, figures map[string][]figure) {
-	fmt.Fprintf(w, "\n%-24s %s\n", "median", "of the rounds, by events/s")
+	fmt.Fprintf(w, "\n%-24s %s\n", "median", "of the rounds, figure by figure")
 	medians := make(map[string]figure)
 	for _, m := range list {
 		if got := figures[m.name]; len(got) > 0 {
-			slices.SortFunc(got, func(a, b figure) int { return int(a.rate() - b.rate()) })
-			medians[m.name] = got[len(got)/2]
+			medians[m.name] = median(got)
 			fmt.Fprintf(w, "%-24s %s\n", m.name, medians[m.name])
 		}
 	}
@@ -176,6 +179,27 @@ func report(w *os.File, list []measure, figures map[string][]figure) {
 	if job.events > 0 && floor.events > 0 {
 		fmt.Fprintf(w, "\nthe whole job runs at %.2f of decode and insert\n", job.rate()/floor.rate())
 	}
+}
+
+// median takes each figure's median by itself.
+func median(got []figure) figure {
+	return figure{
+		events:  got[0].events,
+		elapsed: middle(got, func(f figure) time.Duration { return f.elapsed }),
+		cpu:     middle(got, func(f figure) time.Duration { return f.cpu }),
+		peak:    middle(got, func(f figure) int64 { return f.peak }),
+		redis:   middle(got, func(f figure) int64 { return f.redis }),
+		books:   middle(got, func(f figure) time.Duration { return f.books }),
+	}
+}
+
+func middle[T cmp.Ordered](got []figure, of func(figure) T) T {
+	values := make([]T, len(got))
+	for i, f := range got {
+		values[i] = of(f)
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
 }
 
 func (o options) programs() string { return filepath.Join(o.dir, "programs.yaml") }
