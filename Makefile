@@ -36,7 +36,7 @@ fuzz: ## every fuzz target for a while (FUZZTIME=30s each)
 
 .PHONY: bench
 bench: build ## the click job and the conversions beside their floors, medians of three
-	$(GO) run ./internal/bench
+	$(GO) run ./internal/bench $(ARGS)
 
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint with the direction of dependencies

@@ -36,6 +36,7 @@ func rememberedJob(ctx context.Context, g *ground) (figure, error) {
 		if err := g.simulate(ctx, "--clicks", fmt.Sprint(n), "--duplicates", "0.1"); err != nil {
 			return figure{}, err
 		}
+		g.settle(ctx)
 		f, err := g.job(ctx, name, consumers.Clicks)
 		if err != nil || n == g.options.clicks {
 			f.redis = 0 // of all that is remembered, not of these
@@ -43,6 +44,22 @@ func rememberedJob(ctx context.Context, g *ground) (figure, error) {
 		}
 	}
 	return figure{}, nil
+}
+
+// settle waits, a minute at most, until ClickHouse has merged what was written
+// before: that is no part of what comes next.
+func (g *ground) settle(ctx context.Context) {
+	for range 60 {
+		before := processTime(g.clickhouse.PID())
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return
+		}
+		if processTime(g.clickhouse.PID())-before < 100*time.Millisecond {
+			return
+		}
+	}
 }
 
 // clicksBefore is how many clicks there are for each measured conversion.
