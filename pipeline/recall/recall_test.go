@@ -133,8 +133,8 @@ func TestMemory_forgets_after_retention_and_not_before(t *testing.T) {
 }
 
 func TestFilter_misses_nothing_and_rarely_errs(t *testing.T) {
-	var f filter
 	const n = 200_000
+	f := newFilter(n)
 	for i := range uint64(n) {
 		f.add(fingerprint(i*2654435761, 3, 8))
 	}

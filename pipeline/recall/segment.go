@@ -18,7 +18,7 @@ type segment struct {
 }
 
 func newSegment(id uint64, from int64, buckets int) *segment {
-	return &segment{id: id, from: from, buckets: buckets}
+	return &segment{id: id, from: from, buckets: buckets, filter: newFilter(fullBucket * buckets)}
 }
 
 func (s *segment) name(bucket int) string { return bucketName(s.id, bucket) }
