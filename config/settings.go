@@ -67,6 +67,8 @@ type Kafka struct {
 	ReplicationFactor int `json:"replication_factor" jsonschema:"minimum=1,maximum=100"`
 	// SessionTimeout is the time after which a silent worker loses its partitions.
 	SessionTimeout time.Duration `json:"session_timeout"`
+	// RebalanceTimeout is how long a rebalance waits for workers that have not let go of their partitions; 0 is 10s, or the session timeout where that is longer.
+	RebalanceTimeout time.Duration `json:"rebalance_timeout"`
 	// HeartbeatInterval is that of the consumer group; at most 500ms, since the lease of a worker goes by it.
 	HeartbeatInterval time.Duration `json:"heartbeat_interval"`
 	// TLS of the connections.

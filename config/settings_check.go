@@ -53,6 +53,9 @@ func (k *Kafka) check(problems *Problems) {
 	if k.SessionTimeout < 4*k.HeartbeatInterval {
 		c.add("session_timeout", "must be at least four heartbeat intervals (%s), not %s", 4*k.HeartbeatInterval, k.SessionTimeout)
 	}
+	if k.RebalanceTimeout != 0 && k.RebalanceTimeout < k.SessionTimeout {
+		c.add("rebalance_timeout", "must be at least the session timeout (%s), not %s: a lease could outlive its partition", k.SessionTimeout, k.RebalanceTimeout)
+	}
 	if k.SessionTimeout > maxSession {
 		c.add("session_timeout", "must be at most %s, not %s: a worker that lost its partitions could write for longer than ClickHouse surely remembers its blocks", maxSession, k.SessionTimeout)
 	}

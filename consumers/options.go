@@ -15,7 +15,7 @@ import (
 // Defaults of [Options].
 const (
 	DefaultSessionTimeout   = 6 * time.Second
-	DefaultRebalanceTimeout = 30 * time.Second
+	DefaultRebalanceTimeout = 10 * time.Second
 	DefaultHeartbeat        = 300 * time.Millisecond
 	DefaultRequestTimeout   = 5 * time.Second
 	DefaultGrace            = 30 * time.Second
@@ -35,7 +35,7 @@ type Options struct {
 	SASL     SASL
 
 	SessionTimeout   time.Duration // the group drops a member that was silent for so long; default 6s
-	RebalanceTimeout time.Duration // how long a rebalance waits for a member; at least SessionTimeout, default 30s
+	RebalanceTimeout time.Duration // how long a rebalance waits for a member; at least SessionTimeout, default 10s
 	Heartbeat        time.Duration // at most 500ms, default 300ms
 	RequestTimeout   time.Duration // of one request beyond the time that it may wait; default 5s
 	Grace            time.Duration // for handlers to finish their batch when the worker stops; default 30s

@@ -27,10 +27,10 @@ func openKafka(s *config.Settings, log *slog.Logger) (*consumers.Cluster, error)
 			Username:  s.Kafka.SASL.Username,
 			Password:  s.Kafka.SASL.Password.Reveal(),
 		},
-		SessionTimeout: s.Kafka.SessionTimeout,
-		Heartbeat:      s.Kafka.HeartbeatInterval,
-		Grace:          s.ShutdownTimeout,
-		Log:            log,
+		SessionTimeout: s.Kafka.SessionTimeout, RebalanceTimeout: s.Kafka.RebalanceTimeout,
+		Heartbeat: s.Kafka.HeartbeatInterval,
+		Grace:     s.ShutdownTimeout,
+		Log:       log,
 	})
 }
 

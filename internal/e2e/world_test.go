@@ -53,6 +53,7 @@ func newWorld(t testing.TB, brokers string, partitions int, programs []byte) *wo
 		"KAFKA_TOPIC_PREFIX":       w.prefix,
 		"KAFKA_PARTITIONS":         fmt.Sprint(partitions),
 		"KAFKA_SESSION_TIMEOUT":    sessionTimeout.String(),
+		"KAFKA_REBALANCE_TIMEOUT":  sessionTimeout.String(),
 		"KAFKA_HEARTBEAT_INTERVAL": "200ms",
 		"REDIS_ADDR":               w.redis.Addr,
 		"CLICKHOUSE_ADDR":          w.clickHouse,

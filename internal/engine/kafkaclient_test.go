@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -96,15 +98,34 @@ func commitAs(t *testing.T, addr string, request *kafka.OffsetCommitRequest) err
 	return nil
 }
 
-// committed returns what is committed for partition 0.
+// committed returns what is committed for partition 0. A broker that has just
+// started may still be loading its groups, and says so for a while.
 func committed(t *testing.T, addr, group, topic string) kafka.OffsetFetchPartition {
 	t.Helper()
-	answer, err := kafkaClient(t, addr).OffsetFetch(t.Context(), &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: {0}}})
+	client := kafkaClient(t, addr)
+	for until := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		commit, err := fetchCommit(t, client, group, topic)
+		var code kafka.Error
+		if errors.As(err, &code) && code.Temporary() && time.Now().Before(until) {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("fetch the commit of %s: %v", group, err)
+		}
+		return commit
+	}
+}
+
+// fetchCommit asks once; an error may stand in the answer or in the partition's part of it.
+func fetchCommit(t *testing.T, client *kafka.Client, group, topic string) (commit kafka.OffsetFetchPartition, err error) {
+	t.Helper()
+	answer, err := client.OffsetFetch(t.Context(), &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: {0}}})
 	if err == nil {
 		err = answer.Error
 	}
-	if err != nil {
-		t.Fatalf("fetch the commit of %s: %v", group, err)
+	if err == nil {
+		commit = answer.Topics[topic][0]
+		err = commit.Error
 	}
-	return answer.Topics[topic][0]
+	return commit, err
 }
