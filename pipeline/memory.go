@@ -26,6 +26,27 @@ type Memory interface {
 	Claim(ctx context.Context, bounds Bounds, claims []Claim) (won []bool, err error)
 }
 
+// Queues are sorted sets of the partition's own memory: what is due by the clock,
+// or waits in an order. They change with the journal ([Writes.Enqueue]).
+type Queues interface {
+	// Heads reads the first members of each queue, by rank and then by member.
+	Heads(ctx context.Context, asks []QueueAsk) ([][]QueueMember, error)
+}
+
+// QueueAsk asks for the first members of a queue.
+type QueueAsk struct {
+	Key   string
+	UpTo  int64 // the greatest rank that is read; math.MaxInt64 for any
+	Limit int   // the most members that are read
+}
+
+// QueueMember is one member of a queue.
+type QueueMember struct {
+	Key    string
+	Member string
+	Rank   int64 // orders the queue: milliseconds since the epoch; at most 2^53 from 0
+}
+
 // Claim asks for an id that several partitions may share.
 type Claim struct {
 	Key    string // whole, without prefix: "conv/<org>/<program>/<id>"

@@ -32,6 +32,17 @@ type Worker interface {
 	Decode(bounds Bounds, records []event.Record) (Work, error)
 }
 
+// Timekeeper is a Worker whose memory holds what is due by the clock. When a
+// partition is consumed to its end and all of its batches are done, the loop asks
+// it now and then, and makes a batch without records of what is due: bounded by a
+// commit of the same offset, with a number and a time like any other, the time
+// being the cut.
+type Timekeeper interface {
+	// Due tells whether a batch at this time, in milliseconds since the epoch,
+	// would have anything to do.
+	Due(ctx context.Context, now int64) (bool, error)
+}
+
 // Work is one batch on its way through the stages of the loop. The loop calls
 // the methods in this order:
 //
@@ -78,6 +89,10 @@ type Writes struct {
 	Set    []KeyValue // set a value
 	Append []KeyValue // append to a packed bucket
 	Delete []string
+	// Queues, after all other writes: first who leaves one (Rank is not looked
+	// at), then who joins one or moves in it.
+	Dequeue []QueueMember
+	Enqueue []QueueMember
 }
 
 // KeyValue is one write.

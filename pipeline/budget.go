@@ -1,0 +1,62 @@
+package pipeline
+
+import "context"
+
+// Budgets are amounts that several partitions draw on, each under one atomic
+// script, so that none is ever exceeded. What does not fit waits in the budget's
+// queue, oldest first (contract §5, §9 (28), (29)).
+type Budgets interface {
+	// Draw carries out draws in their order, those of one budget one after
+	// another, and answers each. It is idempotent: a draw that this batch made
+	// before, by its ID, gets the answer that it got then. ErrFenced for an older
+	// generation or batch than recorded; ErrStateLost when a budget does not know
+	// the partition's draw before.
+	Draw(ctx context.Context, bounds Bounds, draws []Draw) ([]Drawn, error)
+	// Granted tells of each budget whether it has given room to rewards of this
+	// partition that waited, and nobody has collected that yet. It writes nothing.
+	Granted(ctx context.Context, budgets []string) ([]bool, error)
+}
+
+// DrawOp is what a draw does.
+type DrawOp byte
+
+// The draws. After each the budget gives its room to those who wait, oldest
+// first, as long as the oldest fits.
+const (
+	// DrawTake takes an amount if it fits, or else joins the queue.
+	DrawTake DrawOp = iota + 1
+	// DrawGive gives back an amount that was taken.
+	DrawGive
+	// DrawLeave leaves the queue with what was not collected, room that was given
+	// meanwhile included.
+	DrawLeave
+	// DrawCollect asks which rewards of this partition have been given room.
+	DrawCollect
+)
+
+// Draw is one call on a budget.
+type Draw struct {
+	ID     string // tells the draws of a batch apart
+	Budget string // whole name, with its org and period
+	Limit  int64  // what the budget may come to, by the batch's configuration; minor units
+	// Before is the number of the batch in which this partition last drew on the
+	// budget; 0 for never. It is how a budget that Redis lost is noticed.
+	Before uint64
+	Op     DrawOp
+	Amount int64  // above 0, in minor units of the budget's currency; DrawTake and DrawGive
+	Time   int64  // of the conversion, ms: orders the queue, then Reward does; DrawTake and DrawLeave
+	Reward string // the reward's id; DrawTake and DrawLeave
+	Ref    string // what DrawCollect tells of the reward: where its ledger finds it; DrawTake
+}
+
+// Drawn answers a draw.
+type Drawn struct {
+	Taken     bool    // DrawTake: it fitted; else it waits
+	Collected []Grant // DrawCollect: since the last time, in the order that they were given room
+}
+
+// Grant is room that a reward which waited was given.
+type Grant struct {
+	Ref    string
+	Amount int64
+}
