@@ -114,23 +114,33 @@ func (r *rows) block(p pipeline.Partition) pipeline.Block {
 }
 
 // dayCache finds the day of a time in a zone; most clicks of a batch share a few.
+// A day is kept as far as the clocks of its zone run evenly: a change can repeat
+// midnight, or leave it out.
 type dayCache struct {
 	zone     *time.Location
 	from, to int64 // ms, half-open
 	date     int32
 }
 
+const dayMillis = 86_400_000
+
 // day is the date in the program's zone, in days since the epoch.
 func (d *dayCache) day(ms int64, zone *time.Location) int32 {
 	if zone != d.zone || ms < d.from || ms >= d.to {
-		y, m, day := time.UnixMilli(ms).In(zone).Date()
-		d.zone = zone
-		d.from = time.Date(y, m, day, 0, 0, 0, 0, zone).UnixMilli()
-		if time.UnixMilli(d.from).In(zone).Day() != day { // a day that begins with a jump of the clock
-			d.from = ms
+		t := time.UnixMilli(ms).In(zone)
+		y, m, day := t.Date()
+		date := time.Date(y, m, day, 0, 0, 0, 0, time.UTC).UnixMilli()
+		_, offset := t.Zone()
+		d.zone, d.date = zone, int32(date/dayMillis)
+		d.from = date - int64(offset)*1000
+		d.to = d.from + dayMillis
+		since, until := t.ZoneBounds()
+		if !since.IsZero() {
+			d.from = max(d.from, since.UnixMilli())
 		}
-		d.to = time.Date(y, m, day+1, 0, 0, 0, 0, zone).UnixMilli()
-		d.date = int32(time.Date(y, m, day, 0, 0, 0, 0, time.UTC).Unix() / 86400)
+		if !until.IsZero() {
+			d.to = min(d.to, until.UnixMilli())
+		}
 	}
 	return d.date
 }
