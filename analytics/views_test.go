@@ -10,6 +10,7 @@ import (
 
 	"github.com/grapevinehq/grapevine/internal/engine"
 	"github.com/grapevinehq/grapevine/internal/enginetest"
+	"github.com/grapevinehq/grapevine/pipeline"
 )
 
 // smallReads are queries over views, and what of clicks they may read.
@@ -146,5 +147,77 @@ func TestRewardBalances_tell_earned_reversed_held_and_overpaid(t *testing.T) {
 	want := []string{" points 9 0 9 0 0 9 0 0", "EUR  190 120 0 70 40 120 70 40"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A day, an hour, a referrer, a program of which nothing is left: views tell of
+// what counts, and a cancelled conversion leaves no trace in any of them.
+func TestViews_have_no_row_of_what_was_cancelled(t *testing.T) {
+	b := opened(t)
+	write(t, b, batch(1, 0, 1), block(t, b, "conversions", 1, values{
+		"org_id": []string{"o"}, "program_id": []string{"p"}, "conversion_id": []string{"a"}, "day": []int32{5},
+		"verdict": []string{"attributed"}, "amount_minor": []int64{1000}, "currency": []string{"EUR"},
+	}))
+	credit := func(bounds pipeline.Bounds, sequence, net, credited int64, counts uint8) {
+		write(t, b, bounds, block(t, b, "credits", 1, values{
+			"org_id": []string{"o"}, "program_id": []string{"p"}, "conversion_id": []string{"a"}, "role": []string{"referrer"},
+			"beneficiary_id": []string{"m"}, "sequence": []int64{sequence}, "credit_ppm": []int64{1_000_000}, "counts": []uint8{counts},
+			"net_minor": []int64{net}, "credited_minor": []int64{credited},
+		}))
+	}
+	credit(batch(1, 0, 1), 0, 1000, 1000, 1)
+	views := []string{"program_daily", "program_hourly", "program_totals", "referrer_totals"}
+	for _, view := range views {
+		if n := len(ask(t, b, "SELECT * FROM "+view)); n != 1 {
+			t.Errorf("%s has %d rows, want 1", view, n)
+		}
+	}
+	write(t, b, batch(2, 1, 2), block(t, b, "adjustments", 1, values{
+		"org_id": []string{"o"}, "program_id": []string{"p"}, "conversion_id": []string{"a"}, "day": []int32{5},
+		"amount_minor": []int64{-1000}, "counts_after": []uint8{0}, "currency": []string{"EUR"},
+	}))
+	credit(batch(2, 1, 2), 1, 0, 0, 0)
+	for _, view := range views {
+		if got := ask(t, b, "SELECT * FROM "+view); len(got) != 0 {
+			t.Errorf("%s: %v", view, got)
+		}
+	}
+}
+
+// Two versions of a program meet on one day, with another currency each: the
+// answer does not depend on which row was written first.
+func TestViews_name_one_currency_of_a_day_with_two(t *testing.T) {
+	for _, currencies := range [][]string{{"EUR", "USD", ""}, {"USD", "EUR", ""}, {"", "EUR", "USD"}} {
+		b := opened(t)
+		for i, currency := range currencies {
+			write(t, b, batch(uint64(i+1), int64(i), int64(i+1)), block(t, b, "clicks", 1, values{
+				"org_id": []string{"o"}, "program_id": []string{"p"}, "verdict": []string{"unique"}, "visitor_id": []string{"v"},
+				"currency": []string{currency}, "time": []int64{int64(i)},
+			}))
+		}
+		for _, view := range []string{"program_daily", "program_hourly", "program_totals"} {
+			if got := one(t, b, "SELECT currency FROM "+view); got != "USD" {
+				t.Errorf("%s, written as %q: %s", view, currencies, got)
+			}
+		}
+	}
+}
+
+func TestViews_count_every_digit_of_a_margin(t *testing.T) {
+	b := opened(t)
+	margin := 0.123456789
+	write(t, b, batch(1, 0, 1), block(t, b, "conversions", 1, values{
+		"org_id": []string{"o"}, "program_id": []string{"p"}, "conversion_id": []string{"a"}, "verdict": []string{"attributed"},
+		"amount_minor": []int64{1_000_000_000}, "currency": []string{"EUR"}, "margin": []*float64{&margin},
+	}))
+	write(t, b, batch(1, 0, 1), block(t, b, "rewards", 1, values{
+		"org_id": []string{"o"}, "program_id": []string{"p"}, "reward_id": []string{"r"}, "event_type": []string{"earned"}, "status": []string{"approved"},
+		"beneficiary_id": []string{"m"}, "beneficiary_role": []string{"referrer"}, "currency": []string{"EUR"}, "sequence": []int64{1},
+		"amount_minor": []int64{1}, "remaining_minor": []int64{1},
+	}))
+	for _, view := range []string{"program_daily", "program_totals"} {
+		if got := one(t, b, "SELECT roi FROM "+view); got != "1.23456788e+08" {
+			t.Errorf("%s: roi %s, want 123456788", view, got)
+		}
 	}
 }

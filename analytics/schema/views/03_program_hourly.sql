@@ -1,4 +1,5 @@
--- Clicks come from the projection by_hour; hours are UTC.
+-- Clicks come from the projection by_hour; hours are UTC. An hour of which nothing
+-- is left, as its conversions were cancelled, has no row.
 CREATE OR REPLACE VIEW program_hourly
 (
     org_id                   String               COMMENT 'Organisation',
@@ -27,7 +28,7 @@ AS SELECT
     sum(counted_attributed) AS attributed_conversions,
     sum(net) AS revenue_minor,
     sum(net_attributed) AS attributed_revenue_minor,
-    argMax(money, money != '') AS currency
+    max(money) AS currency
 FROM
 (
     SELECT
@@ -47,4 +48,5 @@ FROM
     FROM conversion_standings
 )
 GROUP BY org_id, program_id, hour
+HAVING clicks != 0 OR conversions != 0 OR revenue_minor != 0
 COMMENT 'Clicks and conversions of a program by hour (UTC) of the event; money in minor units, net, at the hour of the conversion';

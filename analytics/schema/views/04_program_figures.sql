@@ -1,6 +1,6 @@
 -- What can be added up over days: program_daily and program_totals add the
 -- visitors, which cannot. Clicks come from the projection by_hour. The margin is
--- counted in parts per million, exactly, until the last division.
+-- counted in its twelfth decimal, exactly, until the last division.
 CREATE OR REPLACE VIEW program_figures
 (
     org_id                   String COMMENT 'Organisation',
@@ -17,7 +17,7 @@ CREATE OR REPLACE VIEW program_figures
     rewards_earned           UInt64 COMMENT 'Rewards whose net value is above 0 now',
     reward_cost_minor        Int64  COMMENT 'Net money rewards, pending ones too, held ones not, in minor units',
     currency                 String COMMENT 'Currency of the program, ISO 4217',
-    margin_e6                Int128 COMMENT 'Sum of attributed revenue x margin, in millionths of a minor unit',
+    margin_e12               Int128 COMMENT 'Sum of attributed revenue x margin, in 10^-12 of a minor unit',
     has_margin               UInt8  COMMENT '1 if any conversion names a margin',
     lacks_margin             UInt8  COMMENT '1 if any attributed conversion names none'
 )
@@ -36,8 +36,8 @@ AS SELECT
     sum(net_attributed) AS attributed_revenue_minor,
     sum(rewarded) AS rewards_earned,
     sum(cost) AS reward_cost_minor,
-    argMax(money, money != '') AS currency,
-    sum(net_attributed_margin) AS margin_e6,
+    max(money) AS currency,
+    sum(net_attributed_margin) AS margin_e12,
     max(margin_known) AS has_margin,
     max(margin_missing) AS lacks_margin
 FROM
@@ -58,7 +58,7 @@ FROM
         org_id, program_id, day, currency, '', toUInt64(0),
         toUInt64(counts), toUInt64(counts AND attributed), net_minor, if(attributed, net_minor, 0),
         toUInt64(0), toInt64(0),
-        if(attributed, toInt128(net_minor) * toInt64(round(ifNull(margin, 0) * 1000000)), toInt128(0)),
+        if(attributed, toInt128(net_minor) * toInt64(round(ifNull(margin, 0) * 1e12)), toInt128(0)),
         toUInt8(margin IS NOT NULL), toUInt8(attributed AND margin IS NULL)
     FROM conversion_standings
     UNION ALL

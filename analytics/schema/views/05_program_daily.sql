@@ -39,7 +39,7 @@ AS SELECT
     sum(f_cost) AS reward_cost_minor,
     if(unique_clicks = 0, NULL, attributed_conversions / unique_clicks) AS conversion_rate,
     if(reward_cost_minor = 0 OR max(f_has_margin) = 0 OR max(f_lacks_margin) = 1, NULL,
-        (toFloat64(sum(f_margin)) / 1000000 - reward_cost_minor) / reward_cost_minor) AS roi
+        (toFloat64(sum(f_margin)) / 1e12 - reward_cost_minor) / reward_cost_minor) AS roi
 FROM
 (
     SELECT
@@ -48,7 +48,7 @@ FROM
         conversions AS f_conversions, attributed_conversions AS f_attributed,
         revenue_minor AS f_revenue, attributed_revenue_minor AS f_attributed_revenue, currency AS f_currency,
         rewards_earned AS f_rewards, reward_cost_minor AS f_cost,
-        margin_e6 AS f_margin, has_margin AS f_has_margin, lacks_margin AS f_lacks_margin
+        margin_e12 AS f_margin, has_margin AS f_has_margin, lacks_margin AS f_lacks_margin
     FROM program_figures
     UNION ALL
     SELECT

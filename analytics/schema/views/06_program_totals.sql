@@ -1,4 +1,5 @@
--- program_daily without the day; visitors are distinct over all days.
+-- program_daily without the day; visitors are distinct over all days. A program of
+-- which nothing is left has no row.
 CREATE OR REPLACE VIEW program_totals
 (
     org_id                   String            COMMENT 'Organisation',
@@ -36,7 +37,7 @@ AS SELECT
     sum(f_cost) AS reward_cost_minor,
     if(unique_clicks = 0, NULL, attributed_conversions / unique_clicks) AS conversion_rate,
     if(reward_cost_minor = 0 OR max(f_has_margin) = 0 OR max(f_lacks_margin) = 1, NULL,
-        (toFloat64(sum(f_margin)) / 1000000 - reward_cost_minor) / reward_cost_minor) AS roi
+        (toFloat64(sum(f_margin)) / 1e12 - reward_cost_minor) / reward_cost_minor) AS roi
 FROM
 (
     SELECT
@@ -45,7 +46,7 @@ FROM
         conversions AS f_conversions, attributed_conversions AS f_attributed,
         revenue_minor AS f_revenue, attributed_revenue_minor AS f_attributed_revenue, currency AS f_currency,
         rewards_earned AS f_rewards, reward_cost_minor AS f_cost,
-        margin_e6 AS f_margin, has_margin AS f_has_margin, lacks_margin AS f_lacks_margin
+        margin_e12 AS f_margin, has_margin AS f_has_margin, lacks_margin AS f_lacks_margin
     FROM program_figures
     UNION ALL
     SELECT
@@ -63,4 +64,5 @@ FROM
     GROUP BY org_id, program_id
 )
 GROUP BY org_id, program_id
+HAVING clicks != 0 OR conversions != 0 OR revenue_minor != 0 OR rewards_earned != 0 OR reward_cost_minor != 0
 COMMENT 'A program over all days; visitors are distinct over all of them';

@@ -1,5 +1,6 @@
 -- The leaderboard. Clicks come from the projection by_referrer; conversions and
--- revenue from the last credit of each conversion, which is net of adjustments.
+-- revenue from the last credit of each conversion, which is net of adjustments. A
+-- referrer of whom nothing is left, as all conversions were cancelled, has no row.
 CREATE OR REPLACE VIEW referrer_totals
 (
     org_id            String  COMMENT 'Organisation',
@@ -49,4 +50,5 @@ FROM
     WHERE role IN ('referrer', 'member')
 )
 GROUP BY org_id, program_id, referrer_id
+HAVING clicks != 0 OR conversions != 0 OR revenue_minor != 0 OR rewards_earned != 0 OR reward_cost_minor != 0
 COMMENT 'Every referrer of a program: conversions is the sum of credits that count, revenue_minor the credited net revenue, reward_cost_minor the net money rewards to that referrer';
