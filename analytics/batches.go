@@ -8,17 +8,13 @@ import (
 )
 
 // Has tells whether any of the tables holds rows of the bounds: rows of their
-// offsets, or for a batch of timers, which has none, of its number.
+// offsets, or of their number: what a batch does by the clock has no offset in it.
 func (b *Books) Has(ctx context.Context, bounds pipeline.Bounds, tables []string) (bool, error) {
 	p := bounds.Partition
-	where, args := `kafka_offset >= ? AND kafka_offset < ?`, []any{bounds.First, bounds.End}
-	if bounds.First == bounds.End {
-		where, args = `batch = ?`, []any{bounds.Number}
-	}
-	args = append(args, p.Topic, p.ID, p.Incarnation)
+	args := []any{bounds.First, bounds.End, bounds.Number, p.Topic, p.ID, p.Incarnation}
 	for _, name := range tables {
 		var n uint64
-		query := `SELECT count() FROM (SELECT 1 FROM ` + stored(name) + ` WHERE ` + where + `
+		query := `SELECT count() FROM (SELECT 1 FROM ` + stored(name) + ` WHERE (kafka_offset >= ? AND kafka_offset < ? OR batch = ?)
 			AND kafka_topic = ? AND kafka_partition = ? AND kafka_incarnation = ? LIMIT 1)`
 		if err := b.conn.QueryRow(ctx, query, args...).Scan(&n); err != nil {
 			return false, fmt.Errorf("ask %s for rows of %s [%d, %d): %w", name, p, bounds.First, bounds.End, err)

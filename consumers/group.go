@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -33,6 +34,7 @@ type Group struct {
 	balancer *balancer
 	log      *slog.Logger
 	known    map[string]Topic // the topics as first seen: they must not change
+	assigned atomic.Int64     // partitions of the present generation; -1 between generations
 }
 
 // NewGroup makes a member of the group over the inputs (contract's names; none: all of [Inputs]).
@@ -43,14 +45,20 @@ func NewGroup(cluster *Cluster, inputs ...string) (*Group, error) {
 	if len(inputs) == 0 {
 		inputs = Inputs()
 	}
-	return &Group{
+	group := &Group{
 		cluster:  cluster,
 		topics:   cluster.options.Names.all(inputs),
 		balancer: &balancer{},
 		log:      cluster.options.Log.With("group", cluster.options.Group),
 		known:    make(map[string]Topic),
-	}, nil
+	}
+	group.assigned.Store(-1)
+	return group, nil
 }
+
+// Assigned is the number of partitions that the member has at present; -1 while
+// it is in no generation of the group.
+func (g *Group) Assigned() int { return int(g.assigned.Load()) }
 
 // Run joins the group and has every partition that it is assigned handled, over
 // all generations, until ctx ends or a handler fails for good. A Kafka that is
@@ -102,11 +110,20 @@ func (g *Group) generations(ctx context.Context, membership *kafka.ConsumerGroup
 			continue
 		}
 		g.balancer.remember(next.ID, next.Assignments)
+		g.assigned.Store(partitionsOf(next.Assignments))
 		stop, err := g.live(ctx, next, handle)
+		g.assigned.Store(-1)
 		if stop || err != nil {
 			return err
 		}
 	}
+}
+
+func partitionsOf(assignments map[string][]kafka.PartitionAssignment) (n int64) {
+	for _, of := range assignments {
+		n += int64(len(of))
+	}
+	return n
 }
 
 // live runs one generation to its end, and tells whether to stop then. The

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/grapevinehq/grapevine/consumers"
@@ -11,14 +12,16 @@ import (
 // idlePoll is how often the group's lag is looked at.
 const idlePoll = 300 * time.Millisecond
 
-// waitIdle returns when every input is consumed and every effect written: all
-// partitions are acknowledged to their end, twice in a row with the same ends.
-// What a batch publishes is in Kafka before the batch is acknowledged, so
-// nothing can be on its way between two such looks.
-func waitIdle(ctx context.Context, cluster *consumers.Cluster, log *slog.Logger) error {
+// waitIdle returns when every input is consumed, every effect written and
+// everything done that is due by the clock: all partitions are acknowledged to
+// their end, and since that was last seen to change each partition of this worker
+// was found to have nothing to do. What a batch publishes is in Kafka before the
+// batch is acknowledged, so nothing can be on its way then.
+func waitIdle(ctx context.Context, cluster *consumers.Cluster, rests func(since time.Time) bool, log *slog.Logger) error {
 	ticker := time.NewTicker(idlePoll)
 	defer ticker.Stop()
 	var before []consumers.Lag
+	var changed time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -31,7 +34,10 @@ func waitIdle(ctx context.Context, cluster *consumers.Cluster, log *slog.Logger)
 			before = nil
 			continue
 		}
-		if consumed(lags) && sameEnds(before, lags) {
+		switch {
+		case !consumed(lags) || !sameStanding(before, lags):
+			changed = time.Now()
+		case rests(changed):
 			return nil
 		}
 		before = lags
@@ -47,14 +53,6 @@ func consumed(lags []consumers.Lag) bool {
 	return true
 }
 
-func sameEnds(a, b []consumers.Lag) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i].End != b[i].End || a[i].Committed != b[i].Committed {
-			return false
-		}
-	}
-	return true
-}
+// sameStanding tells whether no partition has moved, batches by the clock
+// included: they stand in the metadata of the commits.
+func sameStanding(a, b []consumers.Lag) bool { return slices.Equal(a, b) }

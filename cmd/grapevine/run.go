@@ -45,7 +45,7 @@ A worker waits for engines that are away, and says so in its log and at /readyz.
 		},
 	}
 	c.Flags().StringVar(&path, "config", "", "worker configuration `file` (YAML); defaults reach what grapevine up starts")
-	c.Flags().BoolVar(&idle, "exit-when-idle", false, "stop with exit code 0 once every input is consumed and every effect written")
+	c.Flags().BoolVar(&idle, "exit-when-idle", false, "stop with exit code 0 once every input is consumed, every effect written and every hold that is due released")
 	c.Flags().StringVar(&profile, "cpuprofile", "", "write a CPU profile into this `file`, for go tool pprof")
 	return c
 }

@@ -109,7 +109,7 @@ func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 		defer stop()
 		if exitWhenIdle {
 			tasks.Go(func() error {
-				if waitIdle(stopping, w.cluster, w.log) == nil {
+				if waitIdle(stopping, w.cluster, rests(membership, loops), w.log) == nil {
 					w.log.Info("everything is consumed and written")
 					stop()
 				}
@@ -129,6 +129,18 @@ func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 	}
 	w.log.Info("the pipeline has stopped; what was begun is finished and committed")
 	return nil
+}
+
+// rests tells whether every partition of this worker was found to have nothing
+// to do since a time.
+func rests(membership *consumers.Group, loops map[string]*loop.Loop) func(since time.Time) bool {
+	return func(since time.Time) bool {
+		n := 0
+		for _, l := range loops {
+			n += l.Resting(since)
+		}
+		return n == membership.Assigned()
+	}
 }
 
 // loadPrograms loads the program configuration and refuses what this release

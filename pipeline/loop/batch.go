@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
@@ -18,7 +19,9 @@ type run struct {
 	memory pipeline.Memory
 	worker pipeline.Worker
 
-	committed int64 // the offset of the last acknowledgement or bound
+	committed int64         // the offset of the last acknowledgement or bound
+	bound     bool          // what stands in the commit is the bound of a batch that is done by now
+	done      atomic.Uint64 // the number of the last batch that is done: the reader looks at it
 	last      struct {
 		number uint64
 		end    int64
@@ -72,6 +75,7 @@ func (r *run) workAll(ctx context.Context, batches <-chan batch, failed <-chan e
 // step works one batch, or moves over offsets without records.
 func (r *run) step(ctx context.Context, b batch) error {
 	defer b.release()
+	r.rest.works(r.source.Partition().ID)
 	if b.work == nil {
 		r.last.end = b.bounds.End
 		return nil
@@ -128,7 +132,8 @@ func (r *run) process(ctx context.Context, b batch, j pipeline.Journal) error {
 
 	// Acknowledge: the next bound does it, or workAll when idle.
 	r.last.number, r.last.end, r.last.time = b.bounds.Number, b.bounds.End, b.bounds.Time
-	r.committed = b.bounds.First
+	r.committed, r.bound = b.bounds.First, true
+	r.done.Store(b.bounds.Number)
 	r.Metrics.batch(r.Stage.Topic(), read, outcome.Counts, r.Now().Sub(began))
 	return nil
 }
@@ -253,25 +258,27 @@ func (r *run) replay(b batch, record []byte) (pipeline.Outcome, error) {
 
 // acknowledge commits the end of the last batch, unless that stands already.
 func (r *run) acknowledge(ctx context.Context) error {
-	if r.committed >= r.last.end {
+	if r.committed >= r.last.end && !r.bound {
 		return nil
 	}
 	if err := r.source.Commit(ctx, r.last.end, acknowledged(r.last.number, r.last.end, r.last.time)); err != nil {
 		return fmt.Errorf("acknowledge batch %d at offset %d: %w", r.last.number, r.last.end, err)
 	}
-	r.committed = r.last.end
+	r.committed, r.bound = r.last.end, false
 	return nil
 }
 
-// checkRewind repeats the acknowledgement when a late commit rewound it.
+// checkRewind repeats the acknowledgement when a late commit rewound it: to an
+// older offset, or at the same one to an older batch.
 func (r *run) checkRewind(ctx context.Context) error {
-	offset, _, err := r.source.Committed(ctx)
+	offset, text, err := r.source.Committed(ctx)
 	if err != nil {
 		return fmt.Errorf("read the commit: %w", err)
 	}
-	if offset < r.committed {
-		r.log.Warn("the commit was rewound by a late request; it is repeated", "committed", offset, "offset", r.committed)
-		r.committed = offset
+	m, _ := ParseMetadata(text)
+	if offset < r.committed || m.Completed() < r.last.number {
+		r.log.Warn("the commit was rewound by a late request; it is repeated", "committed", offset, "offset", r.committed, "batch", m.Completed())
+		r.committed, r.bound = offset, true
 	}
 	return nil
 }

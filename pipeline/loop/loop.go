@@ -50,7 +50,13 @@ type Loop struct {
 	InFlight chan struct{}
 	// Stopping is closed when no further batch shall be begun.
 	Stopping <-chan struct{}
+
+	rest rest
 }
+
+// Resting counts the partitions at work that were looked at since a time and had
+// nothing to do, neither by offset nor by the clock.
+func (l *Loop) Resting(since time.Time) int { return l.rest.after(since) }
 
 // Run works a partition until ctx ends, stopping is asked for, the partition
 // moves to another worker, or something is wrong that a person must mend
@@ -60,7 +66,9 @@ func (l *Loop) Run(ctx context.Context, source pipeline.Source) error {
 	log := l.Log.With("topic", source.Partition().Topic, "partition", source.Partition().ID, "generation", source.Generation())
 	wait := backoff.NewExponentialBackOff()
 	wait.MaxInterval = 5 * time.Second
+	defer l.rest.leaves(source.Partition().ID)
 	for {
+		l.rest.works(source.Partition().ID)
 		began := l.Now()
 		err := l.runOnce(ctx, source, log)
 		switch {

@@ -53,26 +53,31 @@ func (r *run) readAhead(ctx context.Context, at place, out chan<- batch) error {
 	}
 }
 
-// next makes the batch at a place, or one without work that passes a gap.
+// next makes the batch at a place, one without records of what is due by the
+// clock, or one without work that passes a gap.
 func (r *run) next(ctx context.Context, at place, rest *tail) (batch, error) {
 	b := batch{bounds: pipeline.Bounds{Partition: r.source.Partition(), First: at.offset, End: at.offset}, release: func() {}}
-	end, err := r.await(ctx, at.offset, rest)
+	end, err := r.await(ctx, at, rest)
 	if err != nil {
 		return b, err
 	}
-	if len(rest.records) == 0 {
+	if len(rest.records) == 0 && end > at.offset {
 		b.bounds.End = end
 		return b, nil
 	}
 	if b.release, err = r.enter(ctx); err != nil {
 		return b, err
 	}
-	if b.records, b.bounds.End, err = r.collect(ctx, rest); err != nil {
-		b.release()
-		return b, err
-	}
 	b.bounds.Number = at.number
-	b.bounds.Time = r.batchTime(at.time, b.records)
+	if len(rest.records) == 0 {
+		b.bounds.Time = max(at.time, r.Now().UnixMilli())
+	} else {
+		if b.records, b.bounds.End, err = r.collect(ctx, rest); err != nil {
+			b.release()
+			return b, err
+		}
+		b.bounds.Time = r.batchTime(at.time, b.records)
+	}
 	b.bounds.Revision = r.Revision()
 	if b.work, err = r.worker.Decode(b.bounds, b.records); err != nil {
 		b.release()
@@ -110,21 +115,50 @@ type tail struct {
 	next    int64 // the offset after all of it, gaps included
 }
 
-// await returns when the first record of the tail is ripe, or when offsets
-// without records were passed; end is where reading goes on.
-func (r *run) await(ctx context.Context, from int64, rest *tail) (end int64, err error) {
+// await returns when the first record of the tail is ripe, when offsets without
+// records were passed, or, where the partition ends, when something is due by the
+// clock; end is where reading goes on.
+func (r *run) await(ctx context.Context, at place, rest *tail) (end int64, err error) {
 	for len(rest.records) == 0 {
-		if rest.next > from {
+		if rest.next > at.offset {
 			return rest.next, nil
 		}
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		if err := r.fetch(ctx, from, fetchWait, rest); err != nil {
+		if err := r.fetch(ctx, at.offset, fetchWait, rest); err != nil {
 			return 0, err
 		}
+		if len(rest.records) > 0 || rest.next > at.offset {
+			continue
+		}
+		if due, err := r.due(ctx, at); due || err != nil {
+			return at.offset, err
+		}
 	}
-	return from, r.ripen(ctx, rest)
+	return at.offset, r.ripen(ctx, rest)
+}
+
+// due tells whether the clock makes work for a partition that is consumed to its
+// end. It is asked only when every batch is done: one that is under way may be
+// doing it.
+func (r *run) due(ctx context.Context, at place) (bool, error) {
+	if r.done.Load() != at.number-1 {
+		return false, nil
+	}
+	began := r.Now()
+	if keeper, ok := r.worker.(pipeline.Timekeeper); ok {
+		due, err := keeper.Due(ctx, max(at.time, began.UnixMilli()))
+		if err != nil {
+			return false, fmt.Errorf("ask what is due: %w", err)
+		}
+		if due {
+			r.rest.works(r.source.Partition().ID)
+			return true, nil
+		}
+	}
+	r.rest.found(r.source.Partition().ID, began)
+	return false, nil
 }
 
 // collect gathers a batch: what is in the tail, and what comes within the limits.

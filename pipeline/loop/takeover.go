@@ -51,6 +51,7 @@ func (r *run) takeOver(ctx context.Context) (place, error) {
 	// Acknowledge where work goes on, also where nothing was done yet: those who
 	// wait for this partition then see that nothing is outstanding.
 	r.last.number, r.last.end, r.last.time = next.number-1, next.offset, next.time
+	r.done.Store(r.last.number)
 	return next, nil
 }
 

@@ -20,7 +20,7 @@ var errCrash = errors.New("crash")
 // world holds what outlives a worker: Kafka, Redis and the books, as far as one
 // partition sees them.
 type world struct {
-	mutex     sync.Mutex // of the commit: the reader looks at it
+	mutex     sync.Mutex // of the commit and the memory: the reader looks at them
 	log       []event.Record
 	offset    int64 // the commit
 	metadata  string
@@ -112,6 +112,13 @@ func (w *world) acknowledged(end int64) bool {
 	return ok && !m.Bound && w.offset == end
 }
 
+// told tells whether every word that was stored was told of.
+func (w *world) told() bool {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return len(w.memory["told"]) == len(w.memory["seen"])
+}
+
 // TakeOver and the memory: what package state does, in plain Go.
 func (w *worker) TakeOver(_ context.Context, _ pipeline.Partition, generation int32, _ func(context.Context) error) (pipeline.Memory, pipeline.Journal, error) {
 	if generation < w.fence {
@@ -124,9 +131,11 @@ func (w *worker) TakeOver(_ context.Context, _ pipeline.Partition, generation in
 func (w *worker) CheckShared(context.Context, pipeline.Partition, uint64) error { return nil }
 
 func (w *worker) Get(_ context.Context, keys []string) ([][]byte, error) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
 	out := make([][]byte, len(keys))
 	for i, k := range keys {
-		out[i] = w.memory[k]
+		out[i] = bytes.Clone(w.memory[k])
 	}
 	return out, nil
 }
@@ -155,6 +164,8 @@ func (w *worker) Fill(_ context.Context, b pipeline.Bounds, facts, record []byte
 		}
 		if w.journal.Bounds.Number < b.Number || !w.journal.Filled {
 			w.journal = pipeline.Journal{Exists: true, Filled: true, Bounds: b, Facts: facts, Record: bytes.Clone(record)}
+			w.mutex.Lock()
+			defer w.mutex.Unlock()
 			for _, kv := range writes.Append {
 				w.memory[kv.Key] = append(w.memory[kv.Key], kv.Value...)
 			}
@@ -221,8 +232,9 @@ func (w *worker) Wait(context.Context, []string) (pipeline.Progress, error) {
 }
 
 // wordStage stores words that it has not seen before, dead-letters the empty
-// one, and publishes those whose claim it wins.
-type wordStage struct{ claims bool }
+// one, and publishes those whose claim it wins. With timers it tells of each
+// later, by the clock.
+type wordStage struct{ claims, timers bool }
 
 func (wordStage) Topic() string      { return "t" }
 func (wordStage) WaitsFor() []string { return []string{"u"} }
@@ -238,6 +250,12 @@ type wordWorker struct {
 	memory pipeline.Memory
 }
 
+// Due implements pipeline.Timekeeper: every word that was stored is due at once.
+func (w wordWorker) Due(ctx context.Context, _ int64) (bool, error) {
+	values, err := w.memory.Get(ctx, []string{"seen", "told"})
+	return w.timers && len(values[1]) < len(values[0]), err
+}
+
 func (w wordWorker) Decode(b pipeline.Bounds, records []event.Record) (pipeline.Work, error) {
 	return &wordWork{wordWorker: w, bounds: b, records: records}, nil
 }
@@ -247,13 +265,17 @@ type wordWork struct {
 	bounds  pipeline.Bounds
 	records []event.Record
 	seen    string
+	tell    string // words that are due
 	won     []bool
 	record  []byte
 }
 
 func (w *wordWork) LookUp(ctx context.Context, _ pipeline.Progress) error {
-	values, err := w.memory.Get(ctx, []string{"seen"})
+	values, err := w.memory.Get(ctx, []string{"seen", "told"})
 	w.seen = string(values[0])
+	if w.timers {
+		w.tell = w.seen[len(values[1]):]
+	}
 	return err
 }
 
@@ -261,10 +283,13 @@ func (w *wordWork) Facts() ([]byte, error) {
 	if !w.claims {
 		return nil, nil
 	}
-	return append([]byte("f"), w.seen...), nil
+	return []byte(w.tell + "|" + w.seen), nil
 }
 
-func (w *wordWork) TakeFacts(f []byte) error { w.seen = string(f[1:]); return nil }
+func (w *wordWork) TakeFacts(f []byte) error {
+	w.tell, w.seen, _ = strings.Cut(string(f), "|")
+	return nil
+}
 
 func (w *wordWork) Claim(ctx context.Context) (err error) {
 	var claims []pipeline.Claim
@@ -292,8 +317,13 @@ func (w *wordWork) Decide() error {
 	return nil
 }
 
-func (w *wordWork) Record() ([]byte, error)   { return w.record, nil }
-func (w *wordWork) TakeRecord(r []byte) error { w.record = r; return nil }
+func (w *wordWork) Record() ([]byte, error) { return []byte(w.tell + "|" + string(w.record)), nil }
+
+func (w *wordWork) TakeRecord(r []byte) error {
+	tell, record, _ := strings.Cut(string(r), "|")
+	w.tell, w.record = tell, []byte(record)
+	return nil
+}
 
 func (w *wordWork) Outcome() (pipeline.Outcome, error) {
 	var o pipeline.Outcome
@@ -311,6 +341,12 @@ func (w *wordWork) Outcome() (pipeline.Outcome, error) {
 	}
 	if rows != nil {
 		o.Blocks = []pipeline.Block{{Table: "words", Rows: len(rows), Columns: []pipeline.Column{{Name: "word", Data: rows}}}}
+	}
+	if w.tell != "" {
+		told := strings.Split(strings.TrimSuffix(w.tell, ","), ",")
+		o.Blocks = append(o.Blocks, pipeline.Block{Table: "told", Rows: len(told), Columns: []pipeline.Column{{Name: "word", Data: told}}})
+		o.Messages = append(o.Messages, pipeline.Message{Value: []byte("told " + w.tell)})
+		o.Writes.Append = append(o.Writes.Append, pipeline.KeyValue{Key: "told", Value: []byte(w.tell)})
 	}
 	return o, nil
 }
