@@ -47,6 +47,15 @@ func shorten(s string, n int) string {
 	return s[:n] + mark
 }
 
+// Summary joins texts as [Detail] does problems, within the same bounds.
+func Summary(texts []string) string {
+	var p problems
+	for _, text := range texts {
+		p.add("%s", text)
+	}
+	return Detail(p.list())
+}
+
 // Detail joins problems as the header gv_detail and the column detail tell
 // them.
 func Detail(problems []string) string { return strings.Join(problems, "; ") }

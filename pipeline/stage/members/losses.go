@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
+	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/member"
 )
 
@@ -31,30 +31,49 @@ func (k *work) findLosses(ctx context.Context) ([]loss, error) {
 	if err != nil {
 		return nil, err
 	}
-	histories, err := shelf.histories(ctx, nil, rivals(codes, claimants))
+	refs, of := rivals(codes, claimants)
+	histories, err := shelf.histories(ctx, nil, refs)
 	if err != nil {
 		return nil, err
 	}
 	var found report
 	for i, c := range codes {
-		if n := len(claimants[i]); n > 1 {
-			found.add(c, member.Settle(c.ns, c.code, histories[:n]).Losses)
-			histories = histories[n:]
+		if len(of[i]) > 1 {
+			found.add(c, member.Settle(c.ns, c.code, pick(histories, of[i])).Losses)
 		}
 	}
 	return found.losses(), nil
 }
 
-// rivals are the claimants of every code that has several, code after code.
-func rivals(codes []codeRef, claimants [][]string) (refs []memberRef) {
+// rivals are the claimants of all codes that have several, each once: two members
+// may compete for thousands of codes. of[i] are the places of code i's among them.
+func rivals(codes []codeRef, claimants [][]string) (refs []memberRef, of [][]int) {
+	of = make([][]int, len(codes))
+	place := map[memberRef]int{}
 	for i, ids := range claimants {
-		if len(ids) > 1 {
-			for _, id := range ids {
-				refs = append(refs, memberRef{codes[i].org, id})
+		if len(ids) < 2 {
+			continue
+		}
+		for _, id := range ids {
+			ref := memberRef{codes[i].org, id}
+			at, known := place[ref]
+			if !known {
+				at = len(refs)
+				place[ref] = at
+				refs = append(refs, ref)
 			}
+			of[i] = append(of[i], at)
 		}
 	}
-	return refs
+	return refs, of
+}
+
+func pick(histories []*member.History, places []int) []*member.History {
+	picked := make([]*member.History, len(places))
+	for i, at := range places {
+		picked[i] = histories[at]
+	}
+	return picked
 }
 
 // touched are the members whose updates the batch applies, each once.
@@ -128,7 +147,7 @@ func (r *report) losses() []loss {
 	for i, key := range keys {
 		slices.Sort(r.taken[key])
 		all[i] = *r.byKey[key]
-		all[i].Detail = strings.Join(r.taken[key], "; ")
+		all[i].Detail = event.Summary(r.taken[key])
 	}
 	return all
 }

@@ -114,6 +114,23 @@ func TestStage_code_taken_from_a_record_of_before(t *testing.T) {
 	}
 }
 
+// A detail travels as a header, and a member may list as many codes as fit in a MiB.
+func TestStage_code_taken_tells_of_many_codes_in_short(t *testing.T) {
+	w := newWorld(t, 1)
+	var many []string
+	for i := range 2000 {
+		many = append(many, fmt.Sprint(i, strings.Repeat("é", 200)))
+	}
+	w.parts[0].batch(t, smooth, update("acme", "keeper", "e1", 10, codes(many...)))
+	out := w.parts[0].batch(t, smooth, update("acme", "thief", "e2", 20, codes(many...)))
+	if len(out.DeadLetters) != 1 {
+		t.Fatalf("%d dead letters", len(out.DeadLetters))
+	}
+	if d := out.DeadLetters[0].Detail; len(d) > 8<<10 || !strings.HasPrefix(d, `the referral code "0é`) || !strings.HasSuffix(d, "; and 1980 more") {
+		t.Errorf("a detail of %d bytes: %.100s", len(d), d)
+	}
+}
+
 func TestStage_two_partitions_at_once_report_once(t *testing.T) {
 	for _, how := range []crash{smooth, afterBegin, afterClaim, afterFill} {
 		w := newWorld(t, 2)
