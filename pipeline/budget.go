@@ -21,9 +21,11 @@ type Budgets interface {
 type DrawOp byte
 
 // The draws. After each the budget gives its room to those who wait, oldest
-// first, as long as the oldest fits.
+// first, as long as the oldest fits. The room of a limit that is higher than
+// before goes to them first, so that a draw does not take it from them.
 const (
-	// DrawTake takes an amount if it fits, or else joins the queue.
+	// DrawTake takes an amount if it fits, or else joins the queue. A reward that
+	// waits already leaves first.
 	DrawTake DrawOp = iota + 1
 	// DrawGive gives back an amount that was taken.
 	DrawGive

@@ -1,0 +1,113 @@
+package memorytest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+)
+
+// Redis is what outlives the workers. Many goroutines may use it.
+type Redis struct {
+	mutex      sync.Mutex
+	partitions map[string]*partition
+	owners     map[string]string // of claims
+	shared     map[string]map[string][]byte
+	budgets    map[string]*budget
+}
+
+// New returns an empty Redis.
+func New() *Redis {
+	return &Redis{
+		partitions: map[string]*partition{}, owners: map[string]string{},
+		shared: map[string]map[string][]byte{}, budgets: map[string]*budget{},
+	}
+}
+
+// partition is what lies in the slot group of one partition.
+type partition struct {
+	fence   fence
+	journal pipeline.Journal
+	filled  uint64 // the number of the last filled batch
+	claimed uint64 // of the last batch that claimed
+	shared  uint64 // of the last batch that shared
+	values  map[string][]byte
+	queues  map[string]map[string]int64 // key -> member -> rank
+}
+
+// fence orders the workers of a partition.
+type fence struct {
+	era        int
+	generation int32
+}
+
+func (f fence) behind(other fence) bool {
+	return f.era < other.era || f.era == other.era && f.generation < other.generation
+}
+
+func nameOf(p pipeline.Partition) string { return fmt.Sprintf("%s/%d", p.Incarnation, p.ID) }
+
+// TakeOver raises the fence of a partition to the generation and returns its
+// journal. A higher generation that stands is asked about: when confirm returns
+// nil the takeover is repeated in the next era.
+func (r *Redis) TakeOver(ctx context.Context, p pipeline.Partition, generation int32, confirm func(context.Context) error) (pipeline.Memory, pipeline.Journal, error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	name := nameOf(p)
+	own := r.partitions[name]
+	if own == nil {
+		own = &partition{fence: fence{generation: -1}, values: map[string][]byte{}, queues: map[string]map[string]int64{}}
+		r.partitions[name] = own
+	}
+	next := fence{own.fence.era, generation}
+	if next.behind(own.fence) {
+		if err := confirm(ctx); err != nil {
+			return nil, pipeline.Journal{}, fmt.Errorf("take over %s: %w", p, err)
+		}
+		next.era++
+	}
+	own.fence = next
+	return &Memory{redis: r, own: own, partition: p, name: name, fence: next}, copied(own.journal), nil
+}
+
+// CheckShared finds all slot groups in order.
+func (r *Redis) CheckShared(context.Context, pipeline.Partition, uint64) error { return nil }
+
+// String tells all that is remembered, but for fences and numbers: two runs that
+// came to the same end have equal ones.
+func (r *Redis) String() string {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(r.partitions)) {
+		own := r.partitions[name]
+		for _, key := range slices.Sorted(maps.Keys(own.values)) {
+			fmt.Fprintf(&b, "%s %s = %q\n", name, key, own.values[key])
+		}
+		for _, key := range slices.Sorted(maps.Keys(own.queues)) {
+			fmt.Fprintf(&b, "%s %s: %v\n", name, key, heads(own.queues[key], pipeline.QueueAsk{Key: key, UpTo: maxRank, Limit: len(own.queues[key])}))
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.owners)) {
+		fmt.Fprintf(&b, "claim %s by %s\n", id, r.owners[id])
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.shared)) {
+		for _, field := range slices.Sorted(maps.Keys(r.shared[key])) {
+			fmt.Fprintf(&b, "shared %s %s = %q\n", key, field, r.shared[key][field])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.budgets)) {
+		fmt.Fprintf(&b, "budget %s: used %d, waiting %v, granted %v\n", name, r.budgets[name].used, r.budgets[name].waiting, r.budgets[name].granted)
+	}
+	return b.String()
+}
+
+func copied(j pipeline.Journal) pipeline.Journal {
+	j.Facts, j.Record = bytes.Clone(j.Facts), bytes.Clone(j.Record)
+	return j
+}
