@@ -92,7 +92,10 @@ type worker struct {
 	*Stage
 	session *pipeline.Session
 	memory  *recall.Memory
+	looking looking
 }
+
+var _ pipeline.Timekeeper = (*worker)(nil)
 
 // Decode implements pipeline.Worker.
 func (w *worker) Decode(bounds pipeline.Bounds, records []event.Record) (pipeline.Work, error) {

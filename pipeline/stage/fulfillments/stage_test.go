@@ -38,6 +38,7 @@ type world struct {
 	next    int64
 	letters []string
 	asked   int
+	now     int64 // of the clock, for batches without records
 }
 
 func newWorld(t fataler) *world {
@@ -83,7 +84,7 @@ func (w *world) Get(_ context.Context, keys []string) ([][]byte, error) {
 func (w *world) batch(t fataler, replayed bool, records ...event.Record) pipeline.Outcome {
 	t.Helper()
 	w.number++
-	bounds := pipeline.Bounds{Partition: pipeline.Partition{Topic: Topic, ID: 3}, Number: w.number, First: w.next, Time: kafkaTime}
+	bounds := pipeline.Bounds{Partition: pipeline.Partition{Topic: Topic, ID: 3}, Number: w.number, First: w.next, Time: max(kafkaTime, w.now)}
 	for i := range records {
 		records[i].Offset = w.next
 		w.next++
@@ -265,6 +266,69 @@ func TestStage_waits_for_the_reward(t *testing.T) {
 	}
 	if out = w.batch(t, true, other("e5", 2*Wait)); len(out.DeadLetters) != 0 {
 		t.Errorf("%+v", out)
+	}
+}
+
+// due asks the worker what is due by the clock, as the loop does while the
+// partition rests.
+func (w *world) due(t fataler, after time.Duration) bool {
+	t.Helper()
+	w.now = kafkaTime + after.Milliseconds()
+	due, err := w.worker.(pipeline.Timekeeper).Due(context.Background(), w.now)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return due
+}
+
+// No later event comes: the reward does, and for another the time is up.
+func TestStage_waits_end_by_the_clock(t *testing.T) {
+	w := newWorld(t)
+	if w.due(t, 0) {
+		t.Error("something is due before anybody waits")
+	}
+	w.batch(t, true, fulfilment("e1", event.TypeFulfilled, "late", nil), fulfilment("e2", event.TypeFulfilled, "never", nil))
+	if w.due(t, Wait-time.Millisecond) {
+		t.Error("due before the reward is there")
+	}
+	w.rewards["late"] = Reward{Known: true, Currency: "EUR", Remaining: 5}
+	if !w.due(t, time.Second) {
+		t.Fatal("not due, and the reward is there")
+	}
+	out := w.batch(t, true)
+	if len(out.DeadLetters) != 0 || len(out.Blocks) != 1 || !slices.Equal(column(out.Blocks[0], "event_id").([]string), []string{"e1"}) {
+		t.Fatalf("%+v", out)
+	}
+	if w.due(t, Wait-time.Millisecond) {
+		t.Error("due again, and nothing has happened")
+	}
+	if !w.due(t, Wait) {
+		t.Fatal("not due, and the time is up")
+	}
+	if out = w.batch(t, true); len(out.Blocks) != 0 || len(out.DeadLetters) != 1 || out.DeadLetters[0].Reason != "unknown_reward" || out.DeadLetters[0].EventID != "e2" {
+		t.Errorf("%+v", out)
+	}
+	if w.due(t, 2*Wait) {
+		t.Error("due, and nobody waits")
+	}
+}
+
+func TestLooking_at_very_many_takes_a_small_share_of_the_time(t *testing.T) {
+	var l looking
+	now := time.Unix(1_800_000_000, 0)
+	if !l.due(now) {
+		t.Error("the first look is put off")
+	}
+	l.took(manyWait, now, now.Add(time.Second))
+	if !l.due(now.Add(time.Second)) {
+		t.Error("a look at a few is put off")
+	}
+	l.took(manyWait+1, now, now.Add(time.Second))
+	if l.due(now.Add(20 * time.Second)) {
+		t.Error("another look too soon")
+	}
+	if !l.due(now.Add(21 * time.Second)) {
+		t.Error("no other look")
 	}
 }
 

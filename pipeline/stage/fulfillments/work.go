@@ -10,9 +10,6 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/recall"
 )
 
-// waitingKey is the key, in the partition's own memory, of those who wait.
-const waitingKey = "waiting"
-
 // work is one batch of fulfilments.
 type work struct {
 	*worker
@@ -35,14 +32,8 @@ func (k *work) LookUp(ctx context.Context, _ pipeline.Progress) error {
 	if k.catalog, err = k.Catalogs.Revision(ctx, k.bounds.Revision); err != nil {
 		return fmt.Errorf("configuration %s: %w", k.bounds.Revision, err)
 	}
-	values, err := k.session.Memory.Get(ctx, []string{waitingKey})
-	if err != nil {
-		return fmt.Errorf("read the fulfilments that wait: %w", err)
-	}
-	if k.waiting = nil; values[0] != nil {
-		if err := decode(values[0], &k.waiting); err != nil {
-			return fmt.Errorf("read the fulfilments that wait: %w", err)
-		}
+	if k.waiting, err = k.waiters(ctx); err != nil {
+		return err
 	}
 	var keys []recall.Key
 	for i := range k.events {
@@ -57,52 +48,19 @@ func (k *work) LookUp(ctx context.Context, _ pipeline.Progress) error {
 	return k.findRewards(ctx)
 }
 
-func (k *work) findRewards(ctx context.Context) error {
-	k.rewards = map[RewardQuery]Reward{}
-	var queries []RewardQuery
-	ask := func(e *event.Fulfillment) {
-		q := queryOf(e)
-		if _, asked := k.rewards[q]; !asked {
-			k.rewards[q] = Reward{}
-			queries = append(queries, q)
-		}
-	}
-	for i := range k.waiting {
-		e, err := k.reread(&k.waiting[i])
-		if err != nil {
-			return err
-		}
-		ask(e)
+// findRewards looks up the rewards of those who wait and of the batch.
+func (k *work) findRewards(ctx context.Context) (err error) {
+	events, err := k.rereadAll(k.waiting)
+	if err != nil {
+		return err
 	}
 	for i := range k.events {
 		if k.refuse(i) == stored {
-			ask(&k.events[i])
+			events = append(events, &k.events[i])
 		}
 	}
-	if len(queries) == 0 {
-		return nil
-	}
-	found, err := k.Rewards.Rewards(ctx, queries)
-	if err != nil {
-		return fmt.Errorf("look up %d rewards: %w", len(queries), err)
-	}
-	for i, r := range found {
-		k.rewards[queries[i]] = r
-	}
-	return nil
-}
-
-func queryOf(e *event.Fulfillment) RewardQuery {
-	return RewardQuery{OrgID: e.OrgID, ProgramID: e.ProgramID, RewardID: e.RewardID}
-}
-
-// reread decodes an event that waits.
-func (k *work) reread(w *waiter) (*event.Fulfillment, error) {
-	e := new(event.Fulfillment)
-	if problems := event.DecodeFulfillment(w.record(), e, k.Limits); problems != nil {
-		return nil, fmt.Errorf("the fulfilment at offset %d waits and is not valid any more: %s", w.Offset, event.Detail(problems))
-	}
-	return e, nil
+	k.rewards, err = k.rewardsOf(ctx, events)
+	return err
 }
 
 // refuse tells why an event is a dead letter, or that it may be stored.
@@ -165,9 +123,12 @@ func (k *work) Decide() error {
 }
 
 // endWaits looks again at those who wait. Their time is over when a record of
-// the batch is that much younger.
+// the batch is that much younger, or the clock that made a batch without any.
 func (k *work) endWaits() error {
 	var now int64
+	if len(k.records) == 0 {
+		now = k.bounds.Time
+	}
 	for i := range k.records {
 		now = max(now, k.records[i].Time)
 	}
@@ -178,7 +139,7 @@ func (k *work) endWaits() error {
 			return err
 		}
 		d := k.take(e)
-		if d.Verdict == waiting && now-w.Time >= Wait.Milliseconds() {
+		if d.Verdict == waiting && w.over(now) {
 			d.Verdict = unknownReward
 		}
 		if d.Verdict == waiting {
