@@ -22,22 +22,8 @@ func CreditID(c *Credit) string {
 	return JoinID(c.ConversionID, strconv.FormatInt(c.Sequence, 10), string(c.Role), c.BeneficiaryID)
 }
 
-// DecodeCredit reads a record of the internal credits topic into dst, which it
-// resets. Grapevine wrote it, so a problem means that somebody else wrote to
-// the topic.
-func DecodeCredit(rec *Record, dst *Credit) (problems []string) {
-	*dst = Credit{Shares: dst.Shares[:0], Rules: dst.Rules[:0]}
-	// A credit is as new as its conversion, which was checked against its own
-	// Kafka timestamp.
-	return decode(rec, &creditBody{Credit: dst}, Limits{MaxFutureSkew: anySkew})
-}
-
-// anySkew is longer than the years that events may have.
-const anySkew = 1<<63 - 1
-
 type creditBody struct {
 	*Credit
-	attributes Envelope
 	role, kind string
 	index      int64
 	hasIndex   bool
@@ -68,15 +54,7 @@ const (
 	creditRules
 )
 
-func (c *creditBody) envelope() *Envelope { return &c.attributes }
-
-func (c *creditBody) accepts(name string) (Type, bool) {
-	return TypeCredit, name == string(TypeCredit)
-}
-
 func (c *creditBody) scoped() bool { return true }
-
-func (c *creditBody) key() (org, id string, ok bool) { return c.OrgID, c.BeneficiaryID, c.OrgID != "" }
 
 func (c *creditBody) field(r *reader, key []byte) {
 	if c.stringField(r, key) || c.integerField(r, key) {
@@ -144,7 +122,7 @@ func (c *creditBody) integerField(r *reader, key []byte) bool {
 	return true
 }
 
-func (c *creditBody) check(r *reader) {
+func (c *creditBody) settle(r *reader, attributes *Envelope) {
 	r.require(creditOrg, c.OrgID, "org_id")
 	r.require(creditProgram, c.ProgramID, "program_id")
 	r.require(creditConversion, c.ConversionID, "conversion_id")
@@ -154,10 +132,11 @@ func (c *creditBody) check(r *reader) {
 	r.require(creditKind, c.kind, "kind")
 	c.checkRole(r)
 	const integers = creditSequence | creditConversionTime | creditDecidedAt | creditAmount | creditNet | creditPPM | creditIndex
-	if r.fields.settled&integers != integers || !c.hasCounts {
-		r.add("a number or counts is missing")
+	r.requireNumbers(integers)
+	if !c.hasCounts {
+		r.missing("counts")
 	}
-	if c.OrgID != c.attributes.OrgID || c.ProgramID != c.attributes.ProgramID {
+	if c.OrgID != attributes.OrgID || c.ProgramID != attributes.ProgramID {
 		r.add("orgid and programid are not those of the data")
 	}
 	c.Kind = Kind(c.kind)

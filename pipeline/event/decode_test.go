@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,7 +44,18 @@ func valid(name Type) given {
 		delete(g.attributes, "programid")
 	case TypeCredit:
 		g.topic, g.key = "referral.credits", []byte("acme/m-1")
-		g.data = creditData()
+		g.data = dataOf(EncodeCredit(exampleCredit()))
+	case TypeMemberChanged:
+		g.topic, g.key = "referral.credits", []byte("acme/m-1")
+		g.data = dataOf(EncodeMemberChanged(exampleChange()))
+		delete(g.attributes, "programid")
+	case TypeMemberClicked:
+		g.topic, g.key = "referral.credits", []byte("acme/m-1")
+		g.data = dataOf(EncodeMemberClicked(exampleClicked()))
+		delete(g.attributes, "programid")
+	case TypeRewardDecided:
+		g.topic, g.key = "referral.credits", []byte("acme/m-1")
+		g.data = dataOf(EncodeRewardDecision(exampleDecision()))
 	case TypeDecided:
 		g.topic, g.key = "referral.fulfillments", []byte("r-1")
 		g.data = map[string]any{"reward_id": "r-1", "decision": "approve"}
@@ -54,10 +66,13 @@ func valid(name Type) given {
 	return g
 }
 
-func creditData() (m map[string]any) {
-	b, _ := json.Marshal(exampleCredit())
-	_ = json.Unmarshal(b, &m)
-	return m
+// dataOf is the data of an event that Grapevine wrote.
+func dataOf(_, value []byte, err error) map[string]any {
+	var e struct{ Data map[string]any }
+	if err := errors.Join(err, json.Unmarshal(value, &e)); err != nil {
+		panic(err)
+	}
+	return e.Data
 }
 
 func mustJSON(v any) []byte {
@@ -106,7 +121,8 @@ func (g given) ways() map[string]*Record {
 
 var everyType = []Type{
 	TypeClick, TypeConversion, TypeAdjustment, TypeIdentityLink, TypeMember,
-	TypeFulfilled, TypeFulfillmentFailed, TypeDecided, TypeCredit,
+	TypeFulfilled, TypeFulfillmentFailed, TypeDecided,
+	TypeCredit, TypeMemberChanged, TypeMemberClicked, TypeRewardDecided,
 }
 
 func TestDecode_valid_events_in_every_form(t *testing.T) {
@@ -117,7 +133,10 @@ func TestDecode_valid_events_in_every_form(t *testing.T) {
 			if problems != nil {
 				t.Errorf("%s, %s: %q", name, way, problems)
 			}
-			if name == TypeCredit {
+			if g.topic == "referral.credits" {
+				if env.Type != name || env.OrgID != "acme" {
+					t.Errorf("%s, %s: %+v", name, way, env)
+				}
 				continue
 			}
 			want := Envelope{ID: "e-1", Source: "shop/web", Type: name, Time: 1793527200123, OrgID: "acme", ProgramID: "us-store"}
@@ -227,6 +246,19 @@ func dataProblems() []problem {
 		{"credit without number", TypeCredit, "net_minor", nil, "missing"},
 		{"credit without counts", TypeCredit, "counts", null, "missing"},
 		{"credit beyond its shares", TypeCredit, "index", 9, "index 9"},
+		{"change without member", TypeMemberChanged, "member_id", nil, "member_id is missing"},
+		{"change without place", TypeMemberChanged, "offset", nil, "a number is missing"},
+		{"change at no partition", TypeMemberChanged, "partition", -1, "partition is no partition"},
+		{"change beyond partitions", TypeMemberChanged, "partition", int64(1) << 40, "partition is no partition"},
+		{"change of odd status", TypeMemberChanged, "status", "gone", "neither active nor banned"},
+		{"change of no status", TypeMemberChanged, "status", nil, "neither active nor banned"},
+		{"click without member", TypeMemberClicked, "member_id", "", "member_id is missing"},
+		{"click without time of the batch", TypeMemberClicked, "decided_at", null, "a number is missing"},
+		{"decision without reward", TypeRewardDecided, "reward_id", nil, "reward_id is missing"},
+		{"decision of nothing", TypeRewardDecided, "decision", "wait", "not approve, reject or reverse"},
+		{"decision of no role", TypeRewardDecided, "role", nil, "role"},
+		{"decision without event", TypeRewardDecided, "event_id", nil, "event_id is missing"},
+		{"decision for a grant", TypeRewardDecided, "conversion_id", nil, ""},
 		{"credit of odd shares", TypeCredit, "shares", []any{"1"}, "shares is not an integer"},
 	}
 }

@@ -41,6 +41,9 @@ type Out struct {
 // Source is the source of what a program publishes: grapevine/<orgid>/<programid>.
 func Source(orgID, programID string) string { return "grapevine/" + orgID + "/" + programID }
 
+// OrgSource is the source of what belongs to an org alone: grapevine/<orgid>.
+func OrgSource(orgID string) string { return "grapevine/" + orgID }
+
 // JoinID makes an event id of segments, each percent-encoded as a segment of a
 // URL's path (§9 (31)).
 func JoinID(segments ...string) string {

@@ -35,25 +35,25 @@ func TestEncodeCredit_decodes_to_itself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got Credit
-		if p := DecodeCredit(&Record{Time: kafkaTime, Key: key, Value: value}, &got); p != nil {
+		var got Inbound
+		if p := DecodeCredits(&Record{Time: kafkaTime, Key: key, Value: value}, &got); p != nil {
 			t.Fatalf("%q in %s", p, value)
 		}
-		if !reflect.DeepEqual(got, want) {
+		if !reflect.DeepEqual(got.Credit, want) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
 	})
 }
 
-func TestDecodeCredit_of_a_referee(t *testing.T) {
+func TestDecodeCredits_of_a_referee(t *testing.T) {
 	c := exampleCredit()
 	c.Role, c.Index, c.CreditPPM, c.Shares = RoleReferee, -1, 0, nil
 	key, value, err := EncodeCredit(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got Credit
-	if p := DecodeCredit(&Record{Time: kafkaTime, Key: key, Value: value}, &got); p != nil || got.Index != -1 || got.Role != RoleReferee {
+	var got Inbound
+	if p := DecodeCredits(&Record{Time: kafkaTime, Key: key, Value: value}, &got); p != nil || got.Credit.Index != -1 || got.Credit.Role != RoleReferee {
 		t.Errorf("%q, %+v", p, got)
 	}
 }

@@ -13,8 +13,12 @@ const (
 	TypeFulfilled         Type = "referral.reward.fulfilled.v1"
 	TypeFulfillmentFailed Type = "referral.reward.fulfillment_failed.v1"
 	TypeDecided           Type = "referral.reward.decided.v1"
-	// TypeCredit is internal: what attribution hands to rewards.
-	TypeCredit Type = "grapevine.credit.v1"
+
+	// What travels on the internal topic referral.credits.
+	TypeCredit        Type = "grapevine.credit.v1"
+	TypeMemberChanged Type = "grapevine.member.changed.v1"
+	TypeMemberClicked Type = "grapevine.member.clicked.v1"
+	TypeRewardDecided Type = "grapevine.reward.decided.v1"
 )
 
 // Envelope is what every CloudEvent carries (§2).

@@ -1,6 +1,9 @@
 package event
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
 // id reads a string of at most MaxIDBytes; null and the empty string leave it
 // absent.
@@ -48,6 +51,26 @@ func (r *reader) integer(bit uint32, key []byte, to *int64) (given bool) {
 		*to = n
 	}
 	return ok
+}
+
+// requireNumbers adds a problem when one of the numbers is absent.
+func (r *reader) requireNumbers(bits uint32) {
+	if r.fields.settled&bits != bits {
+		r.add("a number is missing")
+	}
+}
+
+// partition reads the number of a partition.
+func (r *reader) partition(bit uint32, key []byte, to *int) {
+	var n int64
+	if !r.integer(bit, key, &n) {
+		return
+	}
+	if n < 0 || n > math.MaxInt32 {
+		r.add("%s is no partition: %d", key, n)
+		return
+	}
+	*to = int(n)
 }
 
 // wholeNumber reads one int64 at the cursor.

@@ -118,16 +118,39 @@ func FuzzDecodeFulfillment(f *testing.F) {
 	})
 }
 
-func FuzzDecodeCredit(f *testing.F) {
+func FuzzDecodeCredits(f *testing.F) {
 	seed(f, "referral.credits")
 	f.Fuzz(func(t *testing.T, key, value []byte, binary bool) {
-		var c Credit
+		var in Inbound
 		rec := record(key, value, binary, TypeCredit)
-		problems := DecodeCredit(rec, &c)
-		if problems == nil && (c.Role == RoleReferrer && c.Index >= len(c.Shares) || string(key) != c.OrgID+"/"+c.BeneficiaryID) {
-			t.Fatalf("%+v is taken", c)
+		problems := DecodeCredits(rec, &in)
+		if named := in.OrgID() + "/" + in.BeneficiaryID(); problems == nil && string(key) != named {
+			t.Fatalf("%+v is taken", in)
+		}
+		if problems == nil && in.Type == TypeCredit && in.Credit.Role == RoleReferrer && in.Credit.Index >= len(in.Credit.Shares) {
+			t.Fatalf("%+v is taken", in.Credit)
+		}
+		if problems == nil {
+			again(t, &in)
 		}
 	})
+}
+
+// again writes what was read, and reads the same.
+func again(t *testing.T, in *Inbound) {
+	t.Helper()
+	key, value, err := encodeInbound(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Inbound
+	if p := DecodeCredits(&Record{Time: kafkaTime, Key: key, Value: value}, &got); p != nil {
+		t.Fatalf("%q in %s", p, value)
+	}
+	_, second, err := encodeInbound(&got)
+	if err != nil || string(second) != string(value) {
+		t.Fatalf("%v\nfirst  %s\nsecond %s", err, value, second)
+	}
 }
 
 // standardClick is a click as encoding/json reads it.

@@ -63,7 +63,7 @@ func attributeBit(name string, to body) uint32 {
 // setAttribute takes an attribute that is there and not empty.
 func (r *reader) setAttribute(bit uint32, value string, to body) {
 	env := to.envelope()
-	if len(value) > MaxIDBytes && bit != attrBase64 {
+	if len(value) > MaxIDBytes && bit != attrBase64 && !r.longIDs {
 		r.tooLong(attributeNames[bits.TrailingZeros32(bit)], len(value), MaxIDBytes)
 		return
 	}

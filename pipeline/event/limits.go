@@ -16,11 +16,26 @@ const (
 	MaxTextBytes = 64 << 10
 )
 
+// maxInternalBytes is the size of the largest value of the internal topic: a
+// record of it may be a little larger than the event that it comes of.
+const maxInternalBytes = 2 << 20
+
 // Limits are the settings that decoding goes by.
 type Limits struct {
 	// MaxFutureSkew is how far an event's time may lie ahead of its Kafka
 	// timestamp (§2, max_future_skew).
 	MaxFutureSkew time.Duration
+	// internal marks what Grapevine wrote itself: its times were checked when the
+	// events came that it follows from, and its ids are made of several of theirs.
+	internal bool
+}
+
+// maxValue is the size of the largest value that is taken.
+func (l Limits) maxValue() int {
+	if l.internal {
+		return maxInternalBytes
+	}
+	return MaxValueBytes
 }
 
 // DefaultLimits are the contract's.

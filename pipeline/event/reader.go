@@ -32,6 +32,7 @@ type reader struct {
 	isRead             bool   // the data was an object and has been read
 	later              int    // where the data stands, when it came before the type
 	base64             string // data_base64
+	longIDs            bool   // attributes may be longer than ids are
 }
 
 // names keeps count of names, each with a bit of its own.
@@ -59,14 +60,14 @@ var readers = sync.Pool{New: func() any { return new(reader) }}
 // decode reads a record into a body and returns every problem, nil when the
 // event is valid.
 func decode(rec *Record, to body, limits Limits) []string {
-	if n := len(rec.Value); n > MaxValueBytes {
-		return []string{fmt.Sprintf("the value has %d bytes, %d are allowed", n, MaxValueBytes)}
+	if n, most := len(rec.Value), limits.maxValue(); n > most {
+		return []string{fmt.Sprintf("the value has %d bytes, %d are allowed", n, most)}
 	}
 	if len(rec.Value) == 0 {
 		return []string{"the value is empty"}
 	}
 	r := readers.Get().(*reader)
-	*r = reader{scan: scan{b: rec.Value}}
+	*r = reader{scan: scan{b: rec.Value}, longIDs: limits.internal}
 	r.record(rec, to, limits)
 	told := r.list()
 	*r = reader{}
@@ -272,7 +273,7 @@ func (r *reader) checkEnvelope(rec *Record, to body, limits Limits) {
 		}
 	}
 	ahead := to.envelope().Time - rec.Time
-	if rec.Time >= 0 && ahead > limits.MaxFutureSkew.Milliseconds() {
+	if rec.Time >= 0 && !limits.internal && ahead > limits.MaxFutureSkew.Milliseconds() {
 		r.add("time is %d ms ahead of the Kafka timestamp, max_future_skew is %s", ahead, limits.MaxFutureSkew)
 	}
 }

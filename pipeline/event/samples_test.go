@@ -79,8 +79,8 @@ func decodeAny(topic string, rec *Record) (envelope Envelope, problems []string)
 		problems = DecodeFulfillment(rec, &f, DefaultLimits)
 		return f.Envelope, problems
 	default:
-		var c Credit
-		problems = DecodeCredit(rec, &c)
-		return Envelope{OrgID: c.OrgID}, problems
+		var in Inbound
+		problems = DecodeCredits(rec, &in)
+		return Envelope{Type: in.Type, OrgID: in.OrgID()}, problems
 	}
 }

@@ -208,11 +208,11 @@ func (w *world) take(o pipeline.Outcome, p *partition, records []event.Record) {
 			w.told = append(w.told, string(m.Value))
 			continue
 		}
-		var c event.Credit
-		if problems := event.DecodeCredit(&event.Record{Key: m.Key, Value: m.Value, Headers: []event.Header{{Key: m.Headers[0].Key, Value: m.Headers[0].Value}}}, &c); problems != nil {
+		var in event.Inbound
+		if problems := event.DecodeCredits(&event.Record{Key: m.Key, Value: m.Value, Headers: []event.Header{{Key: m.Headers[0].Key, Value: m.Headers[0].Value}}}, &in); problems != nil {
 			w.t.Fatalf("a credit does not decode: %q\n%s", problems, m.Value)
 		}
-		w.credits = append(w.credits, c)
+		w.credits = append(w.credits, in.Credit)
 	}
 }
 

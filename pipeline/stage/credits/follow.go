@@ -10,6 +10,7 @@ const (
 	verdictTaken    byte = 1
 	verdictRepeated byte = 2
 	verdictInvalid  byte = 3
+	verdictPassed   byte = 4 // what rewards do not act on yet
 )
 
 // following takes a batch's credits in order. Ledgers do not touch each other:
@@ -38,6 +39,10 @@ func follow(ledgers *reward.Ledgers, catalog *program.Catalog, inputs []input) *
 	for i := range inputs {
 		if inputs[i].problems != nil {
 			f.verdicts[i] = verdictInvalid
+			continue
+		}
+		if inputs[i].other {
+			f.verdicts[i] = verdictPassed
 			continue
 		}
 		of := ledger{inputs[i].credit.OrgID, inputs[i].credit.BeneficiaryID}
@@ -108,6 +113,8 @@ func verdictName(v byte) string {
 		return "taken"
 	case verdictRepeated:
 		return "redelivered"
+	case verdictPassed:
+		return "passed"
 	default:
 		return "invalid"
 	}

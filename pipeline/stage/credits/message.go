@@ -87,9 +87,9 @@ func (b *work) deadLetters() []pipeline.DeadLetter {
 }
 
 func (b *work) counts() []pipeline.Count {
-	var n [verdictInvalid + 1]int
+	var n [verdictPassed + 1]int
 	for _, v := range b.standing.Verdicts {
-		n[min(v, verdictInvalid)]++
+		n[min(v, verdictPassed)]++
 	}
 	var counts []pipeline.Count
 	for v, many := range n {

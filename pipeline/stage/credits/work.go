@@ -30,14 +30,17 @@ type work struct {
 // input is one record of the batch.
 type input struct {
 	credit   event.Credit
-	problems []string // why it is no credit
+	other    bool     // it is a valid record of another type
+	problems []string // why it is none
 }
 
 // Decode parses every record of the batch.
 func (w *worker) Decode(bounds pipeline.Bounds, records []event.Record) (pipeline.Work, error) {
 	b := &work{worker: w, bounds: bounds, records: records, inputs: make([]input, len(records))}
 	for i := range records {
-		b.inputs[i].problems = event.DecodeCredit(&records[i], &b.inputs[i].credit)
+		var in event.Inbound
+		b.inputs[i].problems = event.DecodeCredits(&records[i], &in)
+		b.inputs[i].credit, b.inputs[i].other = in.Credit, in.Type != event.TypeCredit
 	}
 	return b, nil
 }
@@ -102,7 +105,7 @@ func (b *work) askBooks(ctx context.Context, f *following) error {
 	var old []*event.Credit
 	for i := range b.inputs {
 		c := &b.inputs[i].credit
-		if b.inputs[i].problems == nil && b.bounds.Time-c.DecidedAt > b.stage.Retention.Milliseconds() && !b.ledgers.Knows(c) {
+		if b.inputs[i].problems == nil && !b.inputs[i].other && b.bounds.Time-c.DecidedAt > b.stage.Retention.Milliseconds() && !b.ledgers.Knows(c) {
 			at, old = append(at, i), append(old, c)
 		}
 	}
