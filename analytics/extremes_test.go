@@ -26,6 +26,8 @@ func extreme(t *rapid.T, kind string) any {
 		return rapid.SliceOfN(text, 0, 3).Draw(t, kind)
 	case kind == "Array(Int64)":
 		return rapid.SliceOfN(rapid.Int64(), 0, 3).Draw(t, kind)
+	case strings.HasPrefix(kind, "Array(DateTime64"):
+		return rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom([]int64{-1, 0, lastTick, math.MaxInt64}), rapid.Int64Range(-2177452800000, lastTick)), 0, 3).Draw(t, kind)
 	case strings.Contains(kind, "String"):
 		return text.Draw(t, kind)
 	case strings.HasPrefix(kind, "DateTime64"):
@@ -48,6 +50,14 @@ func shown(kind string, v any) string {
 	case int64:
 		if strings.HasPrefix(kind, "DateTime64") {
 			return fmt.Sprint(time.UnixMilli(min(n, lastTick)).UTC())
+		}
+	case []int64:
+		if strings.HasPrefix(kind, "Array(DateTime64") {
+			times := make([]time.Time, len(n))
+			for i := range n {
+				times[i] = time.UnixMilli(min(n[i], lastTick)).UTC()
+			}
+			return fmt.Sprint(times)
 		}
 	case int32:
 		if kind == "Date32" {

@@ -132,6 +132,9 @@ func (t *table) fit(c pipeline.Column, rows int) (any, error) {
 	if ticks, ok := c.Data.([]int64); ok && strings.HasPrefix(kind, "DateTime64") {
 		return clamped(ticks), nil
 	}
+	if lists, ok := c.Data.([][]int64); ok && strings.HasPrefix(kind, "Array(DateTime64") {
+		return clampedEach(lists), nil
+	}
 	return c.Data, nil
 }
 
@@ -151,6 +154,15 @@ func clamped(ticks []int64) []int64 {
 		ticks[i] = min(max(ms, -lastTick), lastTick)
 	}
 	return ticks
+}
+
+// clampedEach keeps lists of times to what can be stored.
+func clampedEach(lists [][]int64) [][]int64 {
+	out := make([][]int64, len(lists))
+	for i := range lists {
+		out[i] = clamped(lists[i])
+	}
+	return out
 }
 
 // length counts the values of a column, of those types that stages give.

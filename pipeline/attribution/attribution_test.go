@@ -149,6 +149,26 @@ func credits(referrers []Referrer, a Allocation) map[string]int64 {
 	return m
 }
 
+func TestDecide_keeps_the_candidates_of_kinds_that_were_outranked(t *testing.T) {
+	q := Question{Time: 1000 * hour, CustomerID: "c", Settings: settings(program.LastClick),
+		CouponCode: "C", CouponOwner: "owner", ClickID: "k", Clicks: []Touch{touch(990*hour, "k", "clicked")},
+		Touches: []Touch{touch(998*hour, "s", "banned"), touch(999*hour, "t", "visited")},
+		Member:  func(id string) Member { return Member{Banned: id == "banned"} }}
+	d := Decide(q)
+	if credits(d.Referrers, d.Paying)["owner"] != Whole || len(d.Referrers) != 1 || d.Reason != "" {
+		t.Errorf("credits %v, reason %q", credits(d.Referrers, d.Paying), d.Reason)
+	}
+	want := []Candidate{
+		{program.CandidateCoupon, touch(1000*hour, "", "owner"), ""},
+		{program.CandidateClick, touch(990*hour, "k", "clicked"), Outranked},
+		{program.CandidateTouch, touch(998*hour, "s", "banned"), BannedMember},
+		{program.CandidateTouch, touch(999*hour, "t", "visited"), Outranked},
+	}
+	if !slices.Equal(d.Candidates, want) {
+		t.Errorf("candidates %v", d.Candidates)
+	}
+}
+
 func TestDecide_adds_up_a_referrer_and_computes_shadows(t *testing.T) {
 	q := Question{Time: 100 * hour, Settings: settings(program.Linear), Member: nobody, Touches: []Touch{
 		touch(3*hour, "c", "a"), touch(1*hour, "a", "a"), touch(2*hour, "b", "b"),

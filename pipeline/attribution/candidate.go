@@ -14,9 +14,10 @@ type Candidate struct {
 	Skipped string                `cbor:"3,keyasint,omitempty"` // empty: it counts
 }
 
-// gather goes through the kinds in the configured order until one yields a
-// touch that is not excluded. It returns what was considered on the way and the
-// touches that count, ordered by (time, click_id).
+// gather goes through the kinds in the configured order. The first that yields a
+// touch that is not excluded decides; what the kinds after it have is kept as
+// outranked, so that whoever asks why it was not theirs finds the answer. It
+// returns all of them, and the touches that count, ordered by (time, click_id).
 func (q *Question) gather() (considered []Candidate, touches []Touch) {
 	for _, kind := range q.Settings.Order {
 		var found []Candidate
@@ -28,14 +29,15 @@ func (q *Question) gather() (considered []Candidate, touches []Touch) {
 		case program.CandidateTouch:
 			found = q.visited()
 		}
-		considered = append(considered, found...)
+		outranked := len(touches) > 0
 		for _, c := range found {
-			if c.Skipped == "" {
+			switch {
+			case c.Skipped == "" && outranked:
+				c.Skipped = Outranked
+			case c.Skipped == "":
 				touches = append(touches, c.Touch)
 			}
-		}
-		if len(touches) > 0 {
-			break
+			considered = append(considered, c)
 		}
 	}
 	return considered, touches

@@ -49,6 +49,7 @@ const (
 	OutsideWindow = "outside_window" // the click lies before the window or after the conversion
 	UnknownCoupon = "unknown_coupon" // nobody holds the code
 	UnknownClick  = "unknown_click"  // the program has no touch of that click_id
+	Outranked     = "outranked"      // a kind that goes before its own in the order decided
 )
 
 // excluded says why a referrer may have no credit of this conversion, or "".

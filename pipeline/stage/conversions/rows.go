@@ -15,6 +15,7 @@ type conversionRows struct {
 	day                                                                                      []int32
 	metadata                                                                                 []map[string]string
 	candidates, skipped                                                                      [][]string
+	touchedAt                                                                                [][]int64
 	margin                                                                                   []*float64
 }
 
@@ -47,6 +48,11 @@ func (r *conversionRows) add(d *decision, c *event.Conversion, at place, revisio
 	considered, skipped := described(d.Seen)
 	r.candidates = append(r.candidates, considered)
 	r.skipped = append(r.skipped, skipped)
+	times := make([]int64, len(d.Seen))
+	for i := range d.Seen {
+		times[i] = d.Seen[i].Touch.Time
+	}
+	r.touchedAt = append(r.touchedAt, times)
 }
 
 func (r *conversionRows) block() pipeline.Block {
@@ -73,6 +79,7 @@ func (r *conversionRows) block() pipeline.Block {
 		pipeline.Column{Name: "metadata", Data: r.metadata},
 		pipeline.Column{Name: "candidates", Data: r.candidates},
 		pipeline.Column{Name: "skipped", Data: r.skipped},
+		pipeline.Column{Name: "touched_at", Data: r.touchedAt},
 	)
 }
 

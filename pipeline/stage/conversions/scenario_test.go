@@ -298,6 +298,10 @@ func TestStage_excluded_referrers(t *testing.T) {
 	row := s.rows[conversionsTable][0]
 	expect(t, "candidates", row["candidates"].([]string), []string{"touch/c/k1", "touch/same/k2", "touch/banned/k3", "touch/later/k4"})
 	expect(t, "skipped", row["skipped"].([]string), []string{"self_referral", "same_email", "banned", ""})
+	expect(t, "times", row["touched_at"].([]int64), []int64{at(1), at(2), at(3), at(4)})
+	bound := s.rows[conversionsTable][1]
+	expect(t, "candidates of a bound one", bound["candidates"].([]string), []string{"bound/later/"})
+	expect(t, "skipped of a bound one", bound["skipped"].([]string), []string{"banned"})
 }
 
 func TestStage_coupon_and_click(t *testing.T) {
@@ -313,6 +317,15 @@ func TestStage_coupon_and_click(t *testing.T) {
 		t.Errorf("credits %v, %v", a, b)
 	}
 	expect(t, "verdicts", s.verdicts(), []string{"a:attributed:", "b:attributed:", "e:unattributed:excluded:unknown_click,unknown_coupon"})
+	for i, want := range [][2][]string{
+		{{"coupon/cal/", "click/ann/k"}, {"", "outranked"}},
+		{{"click/ann/k"}, {""}},
+		{{"coupon//", "click//none"}, {"unknown_coupon", "unknown_click"}},
+	} {
+		row := s.rows[conversionsTable][i]
+		expect(t, "candidates", row["candidates"].([]string), want[0])
+		expect(t, "skipped", row["skipped"].([]string), want[1])
+	}
 }
 
 func TestStage_adjustments_wait_for_their_conversion(t *testing.T) {

@@ -242,6 +242,8 @@ func row(t testing.TB, b pipeline.Block, i int) golden.Row {
 			r[name] = data[i]
 		case [][]string:
 			r[name] = data[i]
+		case [][]int64:
+			r[name] = data[i]
 		case []map[string]string:
 			r[name] = data[i]
 		case []*float64:
@@ -269,6 +271,8 @@ func lengthOf(data any) int {
 	case []uint8:
 		return len(data)
 	case [][]string:
+		return len(data)
+	case [][]int64:
 		return len(data)
 	case []map[string]string:
 		return len(data)
