@@ -184,12 +184,15 @@ type Entry struct {
 // Write turns a batch's entries into writes of the partition's memory, for the
 // journal step. now is the batch's time in milliseconds. The filter learns the
 // keys at once: that they may be there is true whether or not the step succeeds.
+//
+// The directory goes with every batch, not only with one that turns a segment:
+// whether writes are carried out is not known here. Those of a replay are not, as
+// the journal has the batch already, and a segment that it turned would otherwise
+// be written to and stand in no directory.
 func (m *Memory) Write(entries []Entry, now int64) pipeline.Writes {
 	var w pipeline.Writes
-	turned := m.turn(now, len(entries), &w)
-	if turned {
-		w.Set = append(w.Set, pipeline.KeyValue{Key: directoryKey, Value: encodeDirectory(m.segments)})
-	}
+	m.turn(now, len(entries), &w)
+	w.Set = append(w.Set, pipeline.KeyValue{Key: directoryKey, Value: encodeDirectory(m.segments)})
 	if len(entries) == 0 {
 		return w
 	}
@@ -200,30 +203,24 @@ func (m *Memory) Write(entries []Entry, now int64) pipeline.Writes {
 
 // turn starts a segment when the last one is full or old, and drops those that
 // nobody may ask for any more.
-func (m *Memory) turn(now int64, n int, w *pipeline.Writes) bool {
-	turned := false
+func (m *Memory) turn(now int64, n int, w *pipeline.Writes) {
 	last := len(m.segments) - 1
 	switch {
 	case last < 0:
 		m.segments = append(m.segments, newSegment(1, now, m.options.Buckets))
-		turned = true
 	case m.segments[last].entries+n > fullBucket*m.segments[last].buckets:
 		s := m.segments[last]
 		m.segments = append(m.segments, newSegment(s.id+1, now, min(4*s.buckets, maxBuckets)))
-		turned = true
 	case now-m.segments[last].from > m.options.Retention/4:
 		s := m.segments[last]
 		m.segments = append(m.segments, newSegment(s.id+1, now, s.buckets))
-		turned = true
 	}
 	for len(m.segments) > 1 && now-m.segments[1].from > m.options.Retention {
 		for b := range m.segments[0].buckets {
 			w.Delete = append(w.Delete, m.segments[0].name(b))
 		}
 		m.segments = m.segments[1:]
-		turned = true
 	}
-	return turned
 }
 
 const directoryKey = "s"

@@ -132,6 +132,41 @@ func TestMemory_forgets_after_retention_and_not_before(t *testing.T) {
 	}
 }
 
+// The writes of a replay are carried out by nobody: the journal has the batch
+// already, and with it the memory. What comes after is remembered all the same.
+func TestMemory_remembers_what_follows_a_replay(t *testing.T) {
+	ctx := t.Context()
+	redis := store{}
+	open := func() *Memory {
+		m, err := Open(ctx, redis, Options{Retention: 1 << 40, Buckets: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	batch := func(from, to int) (entries []Entry) {
+		for i := from; i < to; i++ {
+			entries = append(entries, entry(i, 0, true, 1))
+		}
+		return entries
+	}
+	const n = fullBucket / 2 // a second time, they would not fit the segment
+	redis.apply(open().Write(batch(0, n+1), 1))
+	m := open()
+	m.Write(batch(0, n+1), 1) // the replay
+	redis.apply(m.Write(batch(n+1, n+11), 2))
+	m = open()
+	for _, e := range batch(0, n+11) {
+		found, err := m.LookUp(ctx, []Key{e.Key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !found.Seen(e.Key, e.Event) {
+			t.Fatalf("%d entries are found, want %d", m.Len(), n+11)
+		}
+	}
+}
+
 func TestFilter_misses_nothing_and_rarely_errs(t *testing.T) {
 	const n = 200_000
 	f := newFilter(n)
