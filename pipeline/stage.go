@@ -69,8 +69,9 @@ type Work interface {
 	// TakeRecord takes a journalled record, the own or another worker's: from
 	// here on only the record counts.
 	TakeRecord(record []byte) error
-	// Outcome is what the record makes of the input.
-	Outcome() (Outcome, error)
+	// Outcome is what the record makes of the input. A replay may have to find
+	// the configuration that decided it.
+	Outcome(ctx context.Context) (Outcome, error)
 }
 
 // Outcome is what a decided batch does.

@@ -144,7 +144,7 @@ func (r *run) decide(ctx context.Context, b batch, j pipeline.Journal, clock *cl
 	var facts []byte
 	switch {
 	case j.Filled:
-		return r.replay(b, j.Record)
+		return r.replay(ctx, b, j.Record)
 	case j.Exists: // begun: its facts stand
 		facts = j.Facts
 	default:
@@ -160,7 +160,7 @@ func (r *run) decide(ctx context.Context, b batch, j pipeline.Journal, clock *cl
 				return pipeline.Outcome{}, fmt.Errorf("begin: %w", err)
 			}
 			if j.Filled {
-				return r.replay(b, j.Record)
+				return r.replay(ctx, b, j.Record)
 			}
 			facts = j.Facts
 			clock.lap("begin")
@@ -229,7 +229,7 @@ func (r *run) journal(ctx context.Context, b batch, facts []byte, clock *clock) 
 	if err != nil {
 		return pipeline.Outcome{}, fmt.Errorf("encode the record: %w", err)
 	}
-	outcome, err := r.replay(b, record)
+	outcome, err := r.replay(ctx, b, record)
 	if err != nil {
 		return pipeline.Outcome{}, err
 	}
@@ -239,17 +239,17 @@ func (r *run) journal(ctx context.Context, b batch, facts []byte, clock *clock) 
 	}
 	clock.lap("journal")
 	if string(stands.Record) != string(record) {
-		return r.replay(b, stands.Record)
+		return r.replay(ctx, b, stands.Record)
 	}
 	return outcome, nil
 }
 
 // replay carries out a record.
-func (r *run) replay(b batch, record []byte) (pipeline.Outcome, error) {
+func (r *run) replay(ctx context.Context, b batch, record []byte) (pipeline.Outcome, error) {
 	if err := b.work.TakeRecord(record); err != nil {
 		return pipeline.Outcome{}, fmt.Errorf("take the journalled record: %w", err)
 	}
-	outcome, err := b.work.Outcome()
+	outcome, err := b.work.Outcome(ctx)
 	if err != nil {
 		return pipeline.Outcome{}, fmt.Errorf("carry out the record: %w", err)
 	}

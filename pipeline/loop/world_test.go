@@ -325,7 +325,7 @@ func (w *wordWork) TakeRecord(r []byte) error {
 	return nil
 }
 
-func (w *wordWork) Outcome() (pipeline.Outcome, error) {
+func (w *wordWork) Outcome(context.Context) (pipeline.Outcome, error) {
 	var o pipeline.Outcome
 	var rows []string
 	for i, v := range w.record {

@@ -11,9 +11,9 @@ import (
 )
 
 // Outcome implements pipeline.Work: rows, memory and dead letters of the record.
-func (b *work) Outcome() (pipeline.Outcome, error) {
+func (b *work) Outcome(ctx context.Context) (pipeline.Outcome, error) {
 	if b.catalog == nil { // a replay looks nothing else up
-		if err := b.configure(context.Background()); err != nil {
+		if err := b.configure(ctx); err != nil {
 			return pipeline.Outcome{}, err
 		}
 	}

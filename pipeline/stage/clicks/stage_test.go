@@ -130,14 +130,14 @@ func (w *world) process(t testing.TB, batch ...clickAt) []string {
 	record, err := first.Record()
 	check(t, err)
 	check(t, first.TakeRecord(record))
-	outcome, err := first.Outcome()
+	outcome, err := first.Outcome(ctx)
 	check(t, err)
 
 	// A replay by another worker comes to the same rows.
 	second, err := worker.Decode(bounds, records)
 	check(t, err)
 	check(t, second.TakeRecord(record))
-	again, err := second.Outcome()
+	again, err := second.Outcome(ctx)
 	check(t, err)
 	if a, b := fmt.Sprint(outcome.Blocks), fmt.Sprint(again.Blocks); a != b {
 		t.Fatalf("a replay writes\n%s\nand not\n%s", b, a)

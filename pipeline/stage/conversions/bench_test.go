@@ -79,7 +79,7 @@ func BenchmarkStage(b *testing.B) {
 		if err := k.TakeRecord(record); err != nil {
 			b.Fatal(err)
 		}
-		o, err := k.Outcome()
+		o, err := k.Outcome(context.Background())
 		if err != nil {
 			b.Fatal(err)
 		}

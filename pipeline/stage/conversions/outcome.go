@@ -1,6 +1,7 @@
 package conversions
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/grapevinehq/grapevine/pipeline"
@@ -10,7 +11,7 @@ import (
 
 // Outcome makes rows, messages and writes of the record and the input records.
 // It looks at no configuration: a replay gives the same bytes.
-func (k *work) Outcome() (pipeline.Outcome, error) {
+func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 	var o pipeline.Outcome
 	var b books
 	counts := make(map[pipeline.Count]int)

@@ -150,7 +150,7 @@ func (p *partition) finish(records []event.Record, facts []byte) pipeline.Outcom
 
 	third := check(p.worker.Decode(p.bounds, records))(t) // knows the journal alone
 	succeed(t, third.TakeRecord(record))
-	outcome := check(third.Outcome())(t)
+	outcome := check(third.Outcome(ctx))(t)
 	p.fill(outcome.Writes)
 	p.world.take(outcome, p, records)
 	return outcome

@@ -36,7 +36,7 @@ func BenchmarkBatch(b *testing.B) {
 		record, err := batch.Record()
 		succeed(b, err)
 		succeed(b, batch.TakeRecord(record))
-		out, err := batch.Outcome()
+		out, err := batch.Outcome(ctx)
 		succeed(b, err)
 		kept := 0
 		for _, s := range out.Writes.Set {

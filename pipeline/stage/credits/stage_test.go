@@ -255,7 +255,7 @@ func FuzzTakeRecord(f *testing.F) {
 		if b.TakeRecord(data) != nil {
 			return
 		}
-		if _, err := b.Outcome(); err != nil {
+		if _, err := b.Outcome(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	})

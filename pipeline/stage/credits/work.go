@@ -168,7 +168,7 @@ func (b *work) TakeRecord(data []byte) error {
 
 // Outcome is what the record makes of the batch. Only this worker's own record
 // has writes to the memory: with one journalled before, they were made then.
-func (b *work) Outcome() (pipeline.Outcome, error) {
+func (b *work) Outcome(context.Context) (pipeline.Outcome, error) {
 	out := pipeline.Outcome{
 		Blocks:      b.blocks(),
 		Messages:    b.messages(),

@@ -103,12 +103,12 @@ func (w *world) work(records []event.Record) pipeline.Outcome {
 	record, err := batch.Record()
 	succeed(t, err)
 	succeed(t, batch.TakeRecord(record))
-	outcome, err := batch.Outcome()
+	outcome, err := batch.Outcome(ctx)
 	succeed(t, err)
 
 	successor := w.decode(records)
 	succeed(t, successor.TakeRecord(record))
-	replayed, err := successor.Outcome()
+	replayed, err := successor.Outcome(ctx)
 	succeed(t, err)
 	if len(replayed.Writes.Set) > 0 {
 		t.Fatal("a replay writes the memory again")

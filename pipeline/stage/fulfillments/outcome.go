@@ -1,6 +1,7 @@
 package fulfillments
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // Outcome implements pipeline.Work.
-func (k *work) Outcome() (pipeline.Outcome, error) {
+func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 	var out pipeline.Outcome
 	var entries []recall.Entry
 	done := rows{partition: k.bounds.Partition}

@@ -103,7 +103,7 @@ func (w *world) batch(t fataler, replayed bool, records ...event.Record) pipelin
 	rec, err := k.Record()
 	must(err)
 	must(k.TakeRecord(rec))
-	out, err := k.Outcome()
+	out, err := k.Outcome(context.Background())
 	must(err)
 	for _, kv := range out.Writes.Set {
 		w.own[kv.Key] = kv.Value
@@ -119,7 +119,7 @@ func (w *world) batch(t fataler, replayed bool, records ...event.Record) pipelin
 		k, err = w.worker.Decode(bounds, records)
 		must(err)
 		must(k.TakeRecord(rec))
-		again, err := k.Outcome()
+		again, err := k.Outcome(context.Background())
 		must(err)
 		if !reflect.DeepEqual(again.Blocks, out.Blocks) || !reflect.DeepEqual(again.DeadLetters, out.DeadLetters) || !reflect.DeepEqual(again.Counts, out.Counts) {
 			t.Fatalf("replayed %+v, decided %+v", again, out)

@@ -111,7 +111,7 @@ func (r *onRedis) batch(partition int, dies bool, records ...event.Record) (lett
 	record, err := k.Record()
 	must(err)
 	must(k.TakeRecord(record))
-	out, err := k.Outcome()
+	out, err := k.Outcome(ctx)
 	must(err)
 	_, err = memory.Fill(ctx, bounds, journal.Facts, record, out.Writes)
 	must(err)

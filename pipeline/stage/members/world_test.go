@@ -197,7 +197,7 @@ func (p *part) batch(t fataler, how crash, records ...event.Record) pipeline.Out
 	record, err := k.Record()
 	must(err)
 	must(k.TakeRecord(record))
-	out, err := k.Outcome()
+	out, err := k.Outcome(ctx)
 	must(err)
 	for _, kv := range out.Writes.Set {
 		p.own[kv.Key] = kv.Value
@@ -208,7 +208,7 @@ func (p *part) batch(t fataler, how crash, records ...event.Record) pipeline.Out
 	if how == afterFill {
 		k = again()
 		must(k.TakeRecord(record))
-		out, err = k.Outcome()
+		out, err = k.Outcome(ctx)
 		must(err)
 	}
 	must(p.ApplyShared(ctx, bounds, out.Shared))
