@@ -159,6 +159,9 @@ func (r *run) decide(ctx context.Context, b batch, j pipeline.Journal, clock *cl
 			if j, err = r.memory.Begin(ctx, b.bounds, facts); err != nil {
 				return pipeline.Outcome{}, fmt.Errorf("begin: %w", err)
 			}
+			if err = standsFor(b, j); err != nil {
+				return pipeline.Outcome{}, err
+			}
 			if j.Filled {
 				return r.replay(ctx, b, j.Record)
 			}
@@ -238,10 +241,23 @@ func (r *run) journal(ctx context.Context, b batch, facts []byte, clock *clock) 
 		return pipeline.Outcome{}, fmt.Errorf("journal: %w", err)
 	}
 	clock.lap("journal")
+	if err := standsFor(b, stands); err != nil {
+		return pipeline.Outcome{}, err
+	}
 	if string(stands.Record) != string(record) {
 		return r.replay(ctx, b, stands.Record)
 	}
 	return outcome, nil
+}
+
+// standsFor makes sure that what stands in the journal is about the records at
+// hand. If it is not, the work begins anew with a takeover, which reads those
+// that the journal names.
+func standsFor(b batch, j pipeline.Journal) error {
+	if j.Bounds != b.bounds {
+		return fmt.Errorf("the journal holds batch %d with the bounds [%d, %d) of revision %s, not those of revision %s", j.Bounds.Number, j.Bounds.First, j.Bounds.End, j.Bounds.Revision, b.bounds.Revision)
+	}
+	return nil
 }
 
 // replay carries out a record.
@@ -273,7 +289,8 @@ func (r *run) acknowledge(ctx context.Context) error {
 func (r *run) checkRewind(ctx context.Context) error {
 	offset, text, err := r.source.Committed(ctx)
 	if err != nil {
-		return fmt.Errorf("read the commit: %w", err)
+		r.log.Warn("cannot tell whether the commit still stands; it is looked at again", "error", err)
+		return ctx.Err()
 	}
 	m, _ := ParseMetadata(text)
 	if offset < r.committed || m.Completed() < r.last.number {
