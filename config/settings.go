@@ -239,7 +239,7 @@ type HTTP struct {
 type Batch struct {
 	// MaxEvents is the most clicks of a batch; of the other topics, whose events weigh more, an eighth.
 	MaxEvents int `json:"max_events" jsonschema:"minimum=1,maximum=1000000"`
-	// MaxBytes is the most bytes of a batch, keys and values together.
+	// MaxBytes is the most bytes of a batch, keys, values and headers together.
 	MaxBytes int `json:"max_bytes" jsonschema:"minimum=1048576,maximum=1073741824"`
 	// MaxWait is how long a batch waits to be filled.
 	MaxWait time.Duration `json:"max_wait"`

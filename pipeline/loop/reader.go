@@ -196,7 +196,6 @@ func (r *run) fetch(ctx context.Context, from int64, wait time.Duration, rest *t
 		return fmt.Errorf("fetch from offset %d: %w", from, err)
 	}
 	rest.records, rest.from, rest.next, rest.readAt = chunk.Records, from, chunk.Next, chunk.ReadAt
-	r.Metrics.lag(r.source.Partition(), chunk.Stable-from)
 	return nil
 }
 
@@ -206,13 +205,22 @@ func (r *run) take(rest *tail, have, bytes int) (n, size int, more bool) {
 	now, grace := r.Now(), r.Grace()
 	for i := range rest.records {
 		rec := &rest.records[i]
-		grown := size + len(rec.Key) + len(rec.Value)
+		grown := size + weight(rec)
 		if have+i > 0 && (have+i >= r.Limits.MaxEvents || bytes+grown > r.Limits.MaxBytes || ripeAt(rec, rest.readAt, grace).After(now)) {
 			return i, size, false
 		}
 		size = grown
 	}
 	return len(rest.records), size, true
+}
+
+// weight is what a record takes of a batch's bytes.
+func weight(rec *event.Record) int {
+	n := len(rec.Key) + len(rec.Value)
+	for i := range rec.Headers {
+		n += len(rec.Headers[i].Key) + len(rec.Headers[i].Value)
+	}
+	return n
 }
 
 // ripeAt is when a record may be decided: a grace after its Kafka timestamp,

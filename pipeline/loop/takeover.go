@@ -129,6 +129,11 @@ func (r *run) finish(ctx context.Context, j pipeline.Journal) (place, error) {
 	b.Partition = r.source.Partition()
 	j.Bounds = b
 	r.log.Info("finishing a batch", "number", b.Number, "first", b.First, "end", b.End, "journalled", j.Filled)
+	leave, err := r.enter(ctx)
+	if err != nil {
+		return place{}, err
+	}
+	defer leave()
 	records, err := r.reread(ctx, b)
 	if err != nil {
 		return place{}, err
