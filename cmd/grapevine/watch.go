@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/grapevinehq/grapevine/pipeline/state"
 )
 
 const (
@@ -16,10 +19,11 @@ const (
 )
 
 // watchEngines keeps /readyz true: it names each engine that does not answer.
-// The batches wait for it by themselves.
+// The batches wait for it by themselves. An engine that is no longer set up as
+// exactness needs it stops the worker.
 func (w *worker) watchEngines(ctx context.Context) error {
 	probes := map[string]func(context.Context) error{
-		"kafka":      func(ctx context.Context) error { _, err := w.cluster.Lags(ctx); return err },
+		"kafka":      w.tellLag,
 		"redis":      w.store.CheckSettings,
 		"clickhouse": w.books.Ping,
 	}
@@ -28,7 +32,9 @@ func (w *worker) watchEngines(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		for name, probe := range probes {
-			w.probe(ctx, name, probe, away)
+			if err := w.probe(ctx, name, probe, away); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-ticker.C:
@@ -38,10 +44,22 @@ func (w *worker) watchEngines(ctx context.Context) error {
 	}
 }
 
-func (w *worker) probe(ctx context.Context, name string, probe func(context.Context) error, away map[string]func()) {
+// tellLag asks Kafka how far the group is, for the metrics.
+func (w *worker) tellLag(ctx context.Context) error {
+	lags, err := w.cluster.Lags(ctx)
+	for _, l := range lags {
+		w.batches.Behind(w.cluster.Names().Kafka(l.Topic), l.Partition, l.Behind())
+	}
+	return err
+}
+
+func (w *worker) probe(ctx context.Context, name string, probe func(context.Context) error, away map[string]func()) error {
 	bounded, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
 	err := probe(bounded)
+	if errors.Is(err, state.ErrSettings) {
+		return err
+	}
 	switch back, gone := away[name]; {
 	case err != nil && !gone && ctx.Err() == nil:
 		away[name] = w.health.waits(name)
@@ -51,6 +69,7 @@ func (w *worker) probe(ctx context.Context, name string, probe func(context.Cont
 		delete(away, name)
 		w.log.Info(name + " answers again")
 	}
+	return nil
 }
 
 // watchKeys warns of producers that do not partition alike (contract §2): a

@@ -41,6 +41,7 @@ type worker struct {
 	registry *prometheus.Registry
 	health   *health
 	metrics  *workerMetrics
+	batches  *loop.Metrics
 
 	cluster  *consumers.Cluster
 	store    *state.Store
@@ -55,6 +56,7 @@ func runWorker(ctx context.Context, settings *config.Settings, log *slog.Logger,
 	w := &worker{settings: settings, log: log, registry: prometheus.NewRegistry(), health: &health{}}
 	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	w.metrics = newWorkerMetrics(w.registry)
+	w.batches = loop.NewMetrics(w.registry)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
@@ -107,6 +109,7 @@ func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 		defer end()
 		stopping, stop := context.WithCancel(ctx)
 		defer stop()
+		defer context.AfterFunc(background, stop)() // a worker without its barrier would stand still
 		if exitWhenIdle {
 			tasks.Go(func() error {
 				if waitIdle(stopping, w.cluster, rests(membership, loops), w.log) == nil {
@@ -157,8 +160,8 @@ func (w *worker) loadPrograms(ctx context.Context) error {
 // reload makes a changed configuration decide from the next batch on.
 func (w *worker) reload(ctx context.Context, c *program.Catalog) {
 	err := config.UnsupportedError(config.Unsupported(c))
-	if err == nil {
-		err = w.decideBy(ctx, c)
+	if err == nil { // an engine that is away refuses nothing
+		err = waitFor(ctx, w.log, "Redis and ClickHouse to keep the changed programs", func(ctx context.Context) error { return mended(w.decideBy(ctx, c)) })
 	}
 	if err != nil {
 		w.metrics.reloads.WithLabelValues("refused").Inc()
@@ -297,12 +300,11 @@ func (w *worker) loops(ctx context.Context, incarnations map[string]string) (map
 	}
 	barrier := consumers.NewBarrier(w.cluster, consumers.BarrierOptions{Completed: completed, Waited: w.metrics.barrierWaited})
 	publisher := consumers.NewPublisher(w.cluster)
-	metrics := loop.NewMetrics(w.registry)
 	loops := make(map[string]*loop.Loop)
 	for _, stage := range w.stages(recall.NewHasher(id), secrets, incarnations) {
 		loops[stage.Topic()] = &loop.Loop{
 			Stage: stage, State: w.store, Barrier: w.barrierOf(stage.Topic(), barrier), Books: w.books, Publisher: publisher,
-			Metrics: metrics, Log: w.log,
+			Metrics: w.batches, Log: w.log,
 			Limits:   w.limits(stage.Topic()),
 			Revision: w.catalogs.revision,
 			Grace:    w.grace(stage.Topic()),

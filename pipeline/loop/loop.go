@@ -64,6 +64,7 @@ func (l *Loop) Resting(since time.Time) int { return l.rest.after(since) }
 // again, from a fresh takeover.
 func (l *Loop) Run(ctx context.Context, source pipeline.Source) error {
 	log := l.Log.With("topic", source.Partition().Topic, "partition", source.Partition().ID, "generation", source.Generation())
+	defer l.Metrics.works(source.Partition())()
 	wait := backoff.NewExponentialBackOff()
 	wait.MaxInterval = 5 * time.Second
 	defer l.rest.leaves(source.Partition().ID)
@@ -84,6 +85,7 @@ func (l *Loop) Run(ctx context.Context, source pipeline.Source) error {
 		if l.Now().Sub(began) > time.Minute {
 			wait.Reset()
 		}
+		l.Metrics.Failed.WithLabelValues(l.Stage.Topic()).Inc()
 		delay := wait.NextBackOff()
 		log.Error("batch failed; it is taken over again and repeated", "error", err, "in", delay)
 		if !l.sleep(ctx, delay) {

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/event"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -180,4 +181,120 @@ func TestLoop_older_generation_writes_nothing(t *testing.T) {
 	if len(w.books) > 0 || len(w.published) > 0 {
 		t.Fatal("a fenced worker wrote")
 	}
+}
+
+// What a record takes of a batch are its headers too.
+func TestLoop_bounds_a_batch_by_its_headers(t *testing.T) {
+	w := newWorld([]string{"a", "b", "c", "d"})
+	w.budget = 1 << 30
+	for i := range w.log {
+		w.log[i].Headers = []event.Header{{Key: "trace", Value: make([]byte, 600<<10)}}
+	}
+	if err := work(t.Context(), &worker{world: w, generation: 1}, wordStage{}, 10); err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if w.journal.Bounds.Number != 4 {
+		t.Fatalf("2.4 MB of headers are %d batches of at most 1 MiB, want 4", w.journal.Bounds.Number)
+	}
+}
+
+// Many partitions are taken over at once, each with a batch that was left.
+func TestLoop_finishes_no_more_batches_at_once_than_may_be_in_flight(t *testing.T) {
+	w := newWorld([]string{"a", "b"})
+	w.budget = 1 << 30
+	w.offset, w.metadata = 0, boundMetadata(pipeline.Bounds{Number: 1, End: 2, Revision: "r1"})
+	l := newLoop(&worker{world: w, generation: 1}, wordStage{}, 2)
+	l.InFlight = make(chan struct{}, 1)
+	l.InFlight <- struct{}{} // another partition's batch
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := l.runOnce(ctx, &worker{world: w, generation: 1}, l.Log); !errors.Is(err, context.DeadlineExceeded) || len(w.books) > 0 {
+		t.Fatalf("got %v, and %d blocks", err, len(w.books))
+	}
+	<-l.InFlight
+	if err := work(t.Context(), &worker{world: w, generation: 1}, wordStage{}, 2); len(w.books) != 1 {
+		t.Fatalf("got %v, and %d blocks", err, len(w.books))
+	}
+}
+
+// other is a memory in which another attempt at the batch stands.
+type other struct {
+	*worker
+	stands pipeline.Journal
+}
+
+func (o *other) TakeOver(ctx context.Context, p pipeline.Partition, generation int32, confirm func(context.Context) error) (pipeline.Memory, pipeline.Journal, error) {
+	_, j, err := o.worker.TakeOver(ctx, p, generation, confirm)
+	return o, j, err
+}
+
+func (o *other) Begin(context.Context, pipeline.Bounds, []byte) (pipeline.Journal, error) {
+	return o.stands, nil
+}
+
+func (o *other) Fill(context.Context, pipeline.Bounds, []byte, []byte, pipeline.Writes) (pipeline.Journal, error) {
+	return o.stands, nil
+}
+
+func TestLoop_carries_no_record_out_that_is_about_other_offsets(t *testing.T) {
+	for _, claims := range []bool{true, false} {
+		w := newWorld([]string{"a", "b", "c"})
+		w.budget = 1 << 30
+		o := &other{worker: &worker{world: w, generation: 1}}
+		o.stands = pipeline.Journal{Exists: true, Filled: !claims, Bounds: pipeline.Bounds{Partition: o.Partition(), Number: 1, End: 2, Revision: "r1"}, Facts: []byte("f"), Record: []byte("uu")}
+		l := newLoop(o.worker, wordStage{claims: claims}, 3)
+		l.State = o
+		if err := l.runOnce(t.Context(), o, l.Log); err == nil || errors.Is(err, pipeline.ErrFenced) {
+			t.Errorf("claims %v: got %v", claims, err)
+		}
+		if len(w.books) > 0 || len(w.published) > 0 || len(w.shared) > 0 {
+			t.Errorf("claims %v: books %v, published %v, claimed %v", claims, w.books, w.published, w.shared)
+		}
+	}
+}
+
+// away is a group that cannot tell its commits.
+type away struct{ *worker }
+
+func (away) Committed(context.Context) (int64, string, error) {
+	return 0, "", errors.New("the coordinator is loading")
+}
+
+func TestLoop_looks_at_its_commit_again_when_the_group_cannot_tell(t *testing.T) {
+	w := &worker{world: newWorld(nil), generation: 1}
+	l := newLoop(w, wordStage{}, 1)
+	r := &run{Loop: l, source: away{w}, log: l.Log, committed: 7}
+	if err := r.checkRewind(t.Context()); err != nil || r.committed != 7 {
+		t.Fatalf("%v, committed %d", err, r.committed)
+	}
+}
+
+func TestMetrics_tell_the_lag_of_partitions_that_are_worked_here(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	m := NewMetrics(registry)
+	want := func(want string) {
+		t.Helper()
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, f := range families {
+			for _, one := range f.GetMetric() {
+				if f.GetName() == "grapevine_lag_events" {
+					got += fmt.Sprint(one.GetLabel()[0].GetValue(), " ", one.GetGauge().GetValue())
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("lag %q, want %q", got, want)
+		}
+	}
+	done := m.works(pipeline.Partition{Topic: "t", Incarnation: "i", ID: 3})
+	m.Behind("t", 3, 70)
+	m.Behind("t", 4, 80) // another worker's
+	want("3 70")
+	done()
+	m.Behind("t", 3, 90)
+	want("")
 }

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,10 @@ type Metrics struct {
 	Steps   *prometheus.HistogramVec
 	Lag     *prometheus.GaugeVec
 	Fenced  prometheus.Counter
+	Failed  *prometheus.CounterVec
+
+	mutex  sync.Mutex
+	worked map[string]bool // partitions, topic/partition
 }
 
 // NewMetrics makes and registers the metrics.
@@ -32,16 +37,40 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "grapevine_step_seconds", Help: "Time of one step of a batch, seconds.", Buckets: prometheus.ExponentialBuckets(0.0005, 2.5, 11)}, []string{"topic", "step"}),
 		Lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "grapevine_lag_events", Help: "Offsets between what was read and the end of the partition."}, []string{"topic", "partition"}),
+			Name: "grapevine_lag_events", Help: "Offsets between the group's commit and the end of a partition that this worker works."}, []string{"topic", "partition"}),
 		Fenced: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "grapevine_fenced_total", Help: "Partitions that this worker lost while it worked on them."}),
+		Failed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "grapevine_batch_failures_total", Help: "Batches that failed and were taken over again: a number that goes on growing is a partition that stands still."}, []string{"topic"}),
+		worked: make(map[string]bool),
 	}
-	registry.MustRegister(m.Events, m.Batches, m.Seconds, m.Steps, m.Lag, m.Fenced)
+	registry.MustRegister(m.Events, m.Batches, m.Seconds, m.Steps, m.Lag, m.Fenced, m.Failed)
 	return m
 }
 
-func (m *Metrics) lag(p pipeline.Partition, n int64) {
-	m.Lag.WithLabelValues(p.Topic, strconv.Itoa(p.ID)).Set(float64(max(n, 0)))
+// works notes that the partition is worked here, until done is called: then its
+// lag is another worker's to tell.
+func (m *Metrics) works(p pipeline.Partition) (done func()) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.worked[p.String()] = true
+	return func() {
+		m.mutex.Lock()
+		defer m.mutex.Unlock()
+		delete(m.worked, p.String())
+		m.Lag.DeleteLabelValues(p.Topic, strconv.Itoa(p.ID))
+	}
+}
+
+// Behind tells how far the group's commit of a partition, topic by its name in
+// Kafka, is from the end. It is asked of Kafka and not of the batches: these
+// stand still while an engine is away, and the lag grows.
+func (m *Metrics) Behind(topic string, partition int, offsets int64) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if p := (pipeline.Partition{Topic: topic, ID: partition}); m.worked[p.String()] {
+		m.Lag.WithLabelValues(topic, strconv.Itoa(partition)).Set(float64(offsets))
+	}
 }
 
 func (m *Metrics) batch(topic string, n int, counts []pipeline.Count, took time.Duration) {
