@@ -42,7 +42,10 @@ func booksExist(ctx context.Context, s *config.Settings) error {
 		return fmt.Errorf("ask ClickHouse at %v for database %s (clickhouse.addr, clickhouse.database): %w", addrs, s.ClickHouse.Database, err)
 	}
 	if tables == 0 {
-		return fmt.Errorf("ClickHouse at %v has no books in database %s yet: `grapevine migrate` or `grapevine run` makes them", addrs, s.ClickHouse.Database)
+		return notYet{fmt.Errorf("ClickHouse at %v has no books in database %s yet: `grapevine migrate` or `grapevine run` makes them", addrs, s.ClickHouse.Database)}
 	}
 	return nil
 }
+
+// notYet marks what an engine that answers lacks before the first worker has run.
+type notYet struct{ error }

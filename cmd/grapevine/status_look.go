@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/segmentio/kafka-go"
 
 	"github.com/grapevinehq/grapevine/analytics"
 	"github.com/grapevinehq/grapevine/config"
@@ -27,10 +29,12 @@ type status struct {
 	Worker     workerStatus     `json:"worker"`
 }
 
-// engineStatus tells whether an engine answers; Error is empty when it does.
+// engineStatus tells whether an engine answers; Error is empty when it does. Lacks
+// is what it does not have yet, before the first worker has run.
 type engineStatus struct {
 	Addr  string `json:"addr"`
 	Error string `json:"error,omitempty"`
+	Lacks string `json:"lacks,omitempty"`
 }
 
 type kafkaStatus struct {
@@ -124,9 +128,11 @@ func (o *observer) look(ctx context.Context) *status {
 func (o *observer) lookKafka(ctx context.Context) kafkaStatus {
 	s := kafkaStatus{engineStatus: engineStatus{Addr: strings.Join(o.settings.Kafka.Brokers, ",")}, Group: o.settings.Kafka.Group}
 	lags, err := o.cluster.Lags(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, kafka.UnknownTopicOrPartition):
+		s.Lacks = "no topics yet: `grapevine run` makes them"
+	case err != nil:
 		s.Error = err.Error()
-		return s
 	}
 	for _, l := range lags {
 		if n := len(s.Topics); n == 0 || s.Topics[n-1].Topic != l.Topic {
@@ -157,7 +163,11 @@ func (o *observer) lookClickHouse(ctx context.Context) clickhouseStatus {
 		clicks, letters, err = o.books.Verdicts(ctx)
 		s.Clicks, s.DeadLetters = wordCounts(clicks), wordCounts(letters)
 	}
-	if err != nil {
+	var lacks notYet
+	switch {
+	case errors.As(err, &lacks):
+		s.Lacks = fmt.Sprintf("no books in database %s yet: `grapevine run` makes them", o.settings.ClickHouse.Database)
+	case err != nil:
 		s.Error = err.Error()
 	}
 	return s

@@ -17,7 +17,7 @@ func writeStatus(out io.Writer, s *status) {
 		fmt.Fprintf(out, "\nConsumer group %s, behind by %s\n", printable(s.Kafka.Group), formatCount(s.Kafka.Lag))
 		writeTopics(out, s.Kafka.Topics)
 	}
-	if s.ClickHouse.Error == "" {
+	if s.ClickHouse.Error == "" && s.ClickHouse.Lacks == "" {
 		fmt.Fprintf(out, "\nClicks stored   %s\nDead letters    %s\n", formatWords(s.ClickHouse.Clicks), formatWords(s.ClickHouse.DeadLetters))
 	}
 }
@@ -28,8 +28,11 @@ func writeHealth(out io.Writer, s *status) {
 		engineStatus
 	}{{"Kafka", s.Kafka.engineStatus}, {"Redis", s.Redis}, {"ClickHouse", s.ClickHouse.engineStatus}} {
 		says := "answers"
-		if e.Error != "" {
+		switch {
+		case e.Error != "":
 			says = "UNREACHABLE: " + printable(e.Error)
+		case e.Lacks != "":
+			says += ", " + printable(e.Lacks)
 		}
 		fmt.Fprintf(out, "%-11s %-24s %s\n", e.name, printable(e.Addr), says)
 	}
