@@ -5,6 +5,8 @@ import "context"
 // Memory reads and journals the state of one partition, all of it in one slot
 // group, under the fence taken at takeover (state).
 type Memory interface {
+	Queues
+	Budgets
 	// Get reads values of the partition's own keys, nil where there is none.
 	Get(ctx context.Context, keys []string) ([][]byte, error)
 	// Begin sets the begin record of a batch unless a record of it or of a later

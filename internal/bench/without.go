@@ -84,3 +84,16 @@ func (forgetful) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.C
 	}
 	return won, nil
 }
+func (forgetful) Heads(_ context.Context, asks []pipeline.QueueAsk) ([][]pipeline.QueueMember, error) {
+	return make([][]pipeline.QueueMember, len(asks)), nil
+}
+func (forgetful) Draw(_ context.Context, _ pipeline.Bounds, draws []pipeline.Draw) ([]pipeline.Drawn, error) {
+	drawn := make([]pipeline.Drawn, len(draws))
+	for i := range drawn {
+		drawn[i].Taken = true
+	}
+	return drawn, nil
+}
+func (forgetful) Granted(_ context.Context, budgets []string) ([]bool, error) {
+	return make([]bool, len(budgets)), nil
+}

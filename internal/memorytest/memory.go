@@ -17,11 +17,7 @@ type Memory struct {
 	fence     fence
 }
 
-var (
-	_ pipeline.Memory  = (*Memory)(nil)
-	_ pipeline.Queues  = (*Memory)(nil)
-	_ pipeline.Budgets = (*Memory)(nil)
-)
+var _ pipeline.Memory = (*Memory)(nil)
 
 // Get implements pipeline.Memory.
 func (m *Memory) Get(_ context.Context, keys []string) ([][]byte, error) {

@@ -63,8 +63,10 @@ func (w *world) call(effect func() error) error {
 // worker is one process on the partition: the source of one generation.
 type worker struct {
 	*world
-	generation int32
-	delay      bool // commits arrive late
+	pipeline.Queues  // not asked here
+	pipeline.Budgets // nor these
+	generation       int32
+	delay            bool // commits arrive late
 }
 
 func (w *worker) Partition() pipeline.Partition { return pipeline.Partition{Topic: "t", ID: 3} }

@@ -53,6 +53,10 @@ const (
 	shareField   = "s/" // shared fields: number:era:generation
 )
 
+// drawField is the like in the hash of a budget: number:era:generation of the
+// partition's last draw.
+const drawField = "d/"
+
 // claimBuckets is how many hashes of a group the claims are spread over: with
 // up to 128 claims in each they stay in the compact encoding, 134 million in all.
 const claimBuckets = 4096

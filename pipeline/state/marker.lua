@@ -14,18 +14,23 @@
 -- A refusal is {'FENCED' | 'LOST', what, found}. Nothing has been written then.
 local call = redis.call
 
+-- parsed is what a field says of a partition, or false for no field.
+local function parsed(field)
+  local number, era, generation, alias = string.match(field or '0:0:-1:', '^(%d+):(%d+):(%-?%d+):?(.*)$')
+  return {
+    known = field ~= false, alias = alias,
+    number = tonumber(number), era = tonumber(era), generation = tonumber(generation),
+    numberText = number, eraText = era, generationText = generation,
+  }
+end
+
 -- recorded reads the marker: refusal, or else what the field says.
 local function recorded()
   local marker = call('HMGET', KEYS[1], 'installation', ARGV[2])
   if marker[1] ~= ARGV[1] then
     return {'LOST', 'installation', marker[1] or ''}
   end
-  local number, era, generation, alias = string.match(marker[2] or '0:0:-1:', '^(%d+):(%d+):(%-?%d+):?(.*)$')
-  return nil, {
-    known = marker[2] ~= false, alias = alias,
-    number = tonumber(number), era = tonumber(era), generation = tonumber(generation),
-    numberText = number, eraText = era, generationText = generation,
-  }
+  return nil, parsed(marker[2])
 end
 
 -- behind compares two fences.

@@ -112,12 +112,16 @@ func (p *Partition) Begin(ctx context.Context, b pipeline.Bounds, facts []byte) 
 }
 
 // Fill implements pipeline.Memory. Deletes are carried out first, then what is
-// set, then what is appended. A begin record that stands must have the same
-// bounds, or else the error is pipeline.ErrFenced; its facts stay.
+// set, then what is appended, then who leaves queues, then who joins them. A begin
+// record that stands must have the same bounds, or else the error is
+// pipeline.ErrFenced; its facts stay.
 func (p *Partition) Fill(ctx context.Context, b pipeline.Bounds, facts, record []byte, writes pipeline.Writes) (pipeline.Journal, error) {
 	encoded, err := encodeBounds(b)
 	if err != nil {
 		return pipeline.Journal{}, err
+	}
+	if err := checkRanks(writes.Enqueue); err != nil {
+		return pipeline.Journal{}, fmt.Errorf("journal batch %d of %s: %w", b.Number, p.partition, err)
 	}
 	run := p.fill(b.Number, encoded, facts, record, writes)
 	answers, err := p.store.run(ctx, fillScript, []call{run})
@@ -132,15 +136,31 @@ func (p *Partition) Fill(ctx context.Context, b pipeline.Bounds, facts, record [
 
 // fill is the call of fill.lua.
 func (p *Partition) fill(number uint64, encoded, facts, record []byte, writes pipeline.Writes) call {
-	keys := make([]string, 0, 2+len(writes.Delete)+len(writes.Set)+len(writes.Append))
+	leaves, joins := byQueue(writes.Dequeue), byQueue(writes.Enqueue)
+	values := len(writes.Set) + len(writes.Append)
+	keys := make([]string, 0, 2+len(writes.Delete)+values+len(leaves)+len(joins))
 	keys = append(keys, p.marker, p.journal)
 	keys = p.keys(keys, writes.Delete)
-	args := append(p.args(journalField, number, 6+len(writes.Set)+len(writes.Append)),
-		encoded, facts, record, p.store.options.Encoder, len(writes.Delete), len(writes.Set))
+	args := append(p.args(journalField, number, 8+values+len(leaves)+len(writes.Dequeue)+len(joins)+2*len(writes.Enqueue)),
+		encoded, facts, record, p.store.options.Encoder, len(writes.Delete), len(writes.Set), len(writes.Append), len(leaves))
 	for _, list := range [][]pipeline.KeyValue{writes.Set, writes.Append} {
 		for _, w := range list {
 			keys = append(keys, p.prefix+w.Key)
 			args = append(args, w.Value)
+		}
+	}
+	for _, members := range leaves {
+		keys = append(keys, p.prefix+members[0].Key)
+		args = append(args, len(members))
+		for _, m := range members {
+			args = append(args, m.Member)
+		}
+	}
+	for _, members := range joins {
+		keys = append(keys, p.prefix+members[0].Key)
+		args = append(args, 2*len(members))
+		for _, m := range members {
+			args = append(args, m.Rank, m.Member)
 		}
 	}
 	return call{group: p.home, keys: keys, args: args}

@@ -77,6 +77,10 @@ func (c *call) lost(answer []any, found string) error {
 		what = fmt.Sprintf("the fence (era:generation) of %s is expected to be %v:%v, %s found", c.field(), c.arg(2), c.arg(3), found)
 	case "journal":
 		what = fmt.Sprintf("the journal of %s holds batch %q, which its marker does not know", c.field(), found)
+	case "draw":
+		what = fmt.Sprintf("the last draw of %s on %s is expected in batch %v, %s found", c.field(), c.budget(), c.arg(5), found)
+	case "used":
+		what = fmt.Sprintf("%s gives %s back to %s, of which only %s is taken", c.field(), text(answer, 3), c.budget(), found)
 	case "shared":
 		what = fmt.Sprintf("batch %s of %s is expected, %s found", text(answer, 4), text(answer, 3), found)
 	default:
@@ -91,6 +95,14 @@ func (c *call) field() any { return c.arg(1) }
 func (c *call) arg(i int) any {
 	if i < len(c.args) {
 		return c.args[i]
+	}
+	return "?"
+}
+
+// budget is the key of the budget that the call is about.
+func (c *call) budget() string {
+	if len(c.keys) > 1 {
+		return c.keys[1]
 	}
 	return "?"
 }

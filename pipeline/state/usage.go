@@ -20,7 +20,7 @@ type Usage struct {
 const scanStep = 1000
 
 // Usage measures the memory of every key, by class: marker, journal, claims,
-// shared, revision, meta, and memory/<letters that own keys begin with>. It reads all keys: it
+// shared, budgets, revision, meta, and memory/<letters that own keys begin with>. It reads all keys: it
 // is for benchmarks and for an operator, not for a worker.
 func (s *Store) Usage(ctx context.Context) (map[string]Usage, error) {
 	var mu sync.Mutex
@@ -85,6 +85,8 @@ func classOf(key string) string {
 		return "shared"
 	case "rev":
 		return "revision"
+	case "b", "bq", "bw", "bg", "bo":
+		return "budgets"
 	}
 	if strings.HasPrefix(kind, "c") {
 		return "claims"

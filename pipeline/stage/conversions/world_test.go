@@ -49,6 +49,9 @@ type clicked struct {
 
 // partition is one partition's memory and what has been worked of it.
 type partition struct {
+	pipeline.Queues  // not asked here
+	pipeline.Budgets // nor these
+
 	world  *world
 	id     int
 	worker pipeline.Worker

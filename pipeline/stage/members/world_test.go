@@ -66,6 +66,9 @@ func (w *world) ReadShared(_ context.Context, _ map[string][]uint64, keys []stri
 // part is one partition: its memory, and the worker on it.
 type part struct {
 	*world
+	pipeline.Queues  // not asked here
+	pipeline.Budgets // nor these
+
 	id      int
 	own     map[string][]byte
 	applied uint64

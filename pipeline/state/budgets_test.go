@@ -1,0 +1,270 @@
+package state_test
+
+import (
+	"math"
+	"reflect"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/grapevinehq/grapevine/internal/memorytest"
+	"github.com/grapevinehq/grapevine/pipeline"
+)
+
+func take(id string, limit, amount, time int64, reward string) pipeline.Draw {
+	return pipeline.Draw{ID: id, Limit: limit, Op: pipeline.DrawTake, Amount: amount, Time: time, Reward: reward, Ref: "ledger of " + reward}
+}
+
+func give(id string, limit, amount int64) pipeline.Draw {
+	return pipeline.Draw{ID: id, Limit: limit, Op: pipeline.DrawGive, Amount: amount}
+}
+
+func leave(id string, limit int64, reward string) pipeline.Draw {
+	return pipeline.Draw{ID: id, Limit: limit, Op: pipeline.DrawLeave, Reward: reward}
+}
+
+func collect(id string, limit int64) pipeline.Draw {
+	return pipeline.Draw{ID: id, Limit: limit, Op: pipeline.DrawCollect}
+}
+
+// taken, waits and collected are answers.
+var taken, waits = pipeline.Drawn{Taken: true}, pipeline.Drawn{}
+
+func collected(amount int64, rewards ...string) (d pipeline.Drawn) {
+	for _, reward := range rewards {
+		d.Collected = append(d.Collected, pipeline.Grant{Ref: "ledger of " + reward, Amount: amount})
+	}
+	return d
+}
+
+// onBoth runs a test on Redis, and on the memory that stands in for it in the
+// tests of other packages.
+func onBoth(t *testing.T, test func(t *testing.T, takeOver func(p pipeline.Partition, generation int32) pipeline.Memory)) {
+	t.Run("redis", func(t *testing.T) {
+		store, _ := alone(t)
+		test(t, func(p pipeline.Partition, generation int32) pipeline.Memory {
+			memory, _ := takeOver(t, store, p, generation)
+			return memory
+		})
+	})
+	t.Run("plain", func(t *testing.T) {
+		plain := memorytest.New()
+		test(t, func(p pipeline.Partition, generation int32) pipeline.Memory {
+			memory, _, err := plain.TakeOver(t.Context(), p, generation, refuse)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return memory
+		})
+	})
+}
+
+// drawn draws on one budget, for which the batch before is the last that drew.
+func drawn(t testing.TB, memory pipeline.Memory, b pipeline.Bounds, budget string, draws ...pipeline.Draw) []pipeline.Drawn {
+	t.Helper()
+	answers, err := memory.Draw(t.Context(), b, onBudget(budget, b.Number-1, draws))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answers
+}
+
+func onBudget(budget string, before uint64, draws []pipeline.Draw) []pipeline.Draw {
+	for i := range draws {
+		draws[i].Budget, draws[i].Before = budget, before
+	}
+	return draws
+}
+
+func wantDrawn(t testing.TB, got []pipeline.Drawn, want ...pipeline.Drawn) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the budget answers %+v, want %+v", got, want)
+	}
+}
+
+func wantGranted(t testing.TB, memory pipeline.Memory, budgets []string, want ...bool) {
+	t.Helper()
+	got, err := memory.Granted(t.Context(), budgets)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("granted %v, %v; want %v", got, err, want)
+	}
+}
+
+func TestDraw_gives_room_to_the_oldest_as_long_as_it_fits(t *testing.T) {
+	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
+		p, other := somePartition(), somePartition()
+		memory, rival := takeOver(p, 1), takeOver(other, 1)
+		const b = "acme/2026-11"
+		wantDrawn(t, drawn(t, memory, batch(p, 1), b,
+			take("1", 100, 60, 5, "a"), take("2", 100, 50, 9, "b"), take("3", 100, 30, 7, "c"), take("4", 100, 20, 7, "e"), take("5", 100, 20, 7, "d"),
+		), taken, waits, taken, waits, waits)
+		wantDrawn(t, drawn(t, rival, batch(other, 1), b, take("1", 100, 15, 6, "f"), collect("2", 100)), waits, pipeline.Drawn{})
+		wantGranted(t, memory, []string{b, "none"}, false, false)
+
+		// 25 more: the oldest, f, and d, of those of equal time the first; e and b wait.
+		wantDrawn(t, drawn(t, memory, batch(p, 2), b, give("1", 100, 25)), pipeline.Drawn{})
+		wantGranted(t, memory, []string{"none", b}, false, true)
+		wantGranted(t, rival, []string{b}, true)
+		wantDrawn(t, drawn(t, rival, batch(other, 2), b, collect("1", 100), collect("2", 100)), collected(15, "f"), pipeline.Drawn{})
+		wantGranted(t, rival, []string{b}, false)
+		wantDrawn(t, drawn(t, memory, batch(p, 3), b, collect("1", 100)), collected(20, "d"))
+	})
+}
+
+func TestDraw_leave_gives_back_what_was_not_collected(t *testing.T) {
+	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
+		p := somePartition()
+		memory := takeOver(p, 1)
+		const b = "b"
+		drawn(t, memory, batch(p, 1), b,
+			take("1", 100, 100, 1, "a"), take("2", 100, 70, 2, "b"), take("3", 100, 60, 3, "c"), take("4", 100, 40, 4, "d"), give("5", 100, 80)) // b has room
+		wantDrawn(t, drawn(t, memory, batch(p, 2), b, leave("1", 100, "b"), leave("2", 100, "none"), leave("3", 100, "d"), collect("4", 100)),
+			pipeline.Drawn{}, pipeline.Drawn{}, pipeline.Drawn{}, collected(60, "c"))
+		wantDrawn(t, drawn(t, memory, batch(p, 3), b, take("1", 100, 20, 5, "e"), take("2", 100, 1, 6, "f"), collect("3", 100)), taken, waits, pipeline.Drawn{})
+	})
+}
+
+func TestDraw_of_a_reward_that_waits_replaces_it(t *testing.T) {
+	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
+		p := somePartition()
+		memory := takeOver(p, 1)
+		const b = "b"
+		wantDrawn(t, drawn(t, memory, batch(p, 1), b,
+			take("1", 100, 90, 1, "a"), take("2", 100, 20, 2, "b"), take("3", 100, 10, 2, "b"), give("4", 100, 5), // b left, 10 taken
+			take("5", 100, 30, 3, "c"), give("6", 100, 25), take("7", 100, 31, 3, "c"), give("8", 100, 1), collect("9", 100),
+		), taken, waits, taken, pipeline.Drawn{}, waits, pipeline.Drawn{}, waits, pipeline.Drawn{}, collected(31, "c"))
+	})
+}
+
+func TestDraw_gives_the_room_of_a_higher_limit_to_who_waits(t *testing.T) {
+	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
+		p := somePartition()
+		memory := takeOver(p, 1)
+		const b = "b"
+		drawn(t, memory, batch(p, 1), b, take("1", 100, 90, 1, "a"), take("2", 100, 30, 2, "b"), take("3", 100, 30, 3, "c"))
+		wantDrawn(t, drawn(t, memory, batch(p, 2), b, take("1", 120, 15, 4, "d"), collect("2", 120)), waits, collected(30, "b"))
+		wantDrawn(t, drawn(t, memory, batch(p, 3), b, collect("1", 150)), collected(30, "c"))
+		wantDrawn(t, drawn(t, memory, batch(p, 4), b, give("1", 80, 70), collect("2", 80)), pipeline.Drawn{}, pipeline.Drawn{})
+		wantDrawn(t, drawn(t, memory, batch(p, 5), b, give("1", 80, 15), collect("2", 80), take("3", -1, 1, 1, "e")), pipeline.Drawn{}, collected(15, "d"), waits)
+	})
+}
+
+func TestDraw_is_exact_up_to_the_greatest_amount(t *testing.T) {
+	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
+		p := somePartition()
+		memory := takeOver(p, 1)
+		for i, limit := range []int64{math.MaxInt64, 1<<53 + 1, 10_000_000_000, 9_999_999_999, 10_000_000_001} {
+			b := string(rune('a' + i))
+			wantDrawn(t, drawn(t, memory, batch(p, 1), b,
+				take("1", limit, limit-1, 1, "a"), take("2", limit, 2, 2, "b"), take("3", limit, 1, 3, "c"), take("4", limit, math.MaxInt64, 4, "d"),
+				give("5", limit, 1), give("6", limit, 1), collect("7", limit), give("8", limit, limit),
+			), taken, waits, taken, waits, pipeline.Drawn{}, pipeline.Drawn{}, collected(2, "b"), pipeline.Drawn{})
+		}
+	})
+}
+
+func TestDraw_answers_a_repeated_draw_as_the_first_time(t *testing.T) {
+	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
+		p := somePartition()
+		memory := takeOver(p, 1)
+		const b = "b"
+		draws := func() []pipeline.Draw {
+			return []pipeline.Draw{take("1", 100, 60, 1, "a"), take("2", 100, 60, 2, "b"), give("3", 100, 60), collect("4", 100), take("1", 100, 1, 1, "z")}
+		}
+		want := []pipeline.Drawn{taken, waits, {}, collected(60, "b"), taken}
+		wantDrawn(t, drawn(t, memory, batch(p, 1), b, draws()...), want...)
+		wantDrawn(t, drawn(t, memory, batch(p, 1), b, draws()...), want...)
+		successor := takeOver(p, 2)
+		wantDrawn(t, drawn(t, successor, batch(p, 1), b, draws()...), want...)
+		wantDrawn(t, drawn(t, successor, batch(p, 1), b, take("5", 100, 41, 3, "c"), take("6", 100, 40, 4, "d")), waits, taken)
+		wantDrawn(t, drawn(t, successor, batch(p, 2), b, take("1", 100, 1, 5, "e")), waits)
+	})
+}
+
+func TestDraw_refuses_who_is_late_and_notices_what_was_lost(t *testing.T) {
+	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
+		p := somePartition()
+		old := takeOver(p, 1)
+		const b = "b"
+		try := func(memory pipeline.Memory, n, before uint64) error {
+			_, err := memory.Draw(t.Context(), batch(p, n), onBudget(b, before, []pipeline.Draw{give("late", 100, 1)}))
+			return err
+		}
+		drawn(t, old, batch(p, 1), b, take("1", 100, 10, 1, "a"))
+		memory := takeOver(p, 2)
+		drawn(t, memory, batch(p, 2), b, take("1", 100, 10, 2, "b"))
+		wantError(t, "the old generation", try(old, 2, 1), pipeline.ErrFenced)
+		wantError(t, "the old generation's next batch", try(old, 3, 2), pipeline.ErrFenced)
+		wantError(t, "an older batch", try(memory, 1, 0), pipeline.ErrFenced)
+		wantError(t, "a draw that the budget does not know", try(memory, 9, 8), pipeline.ErrStateLost)
+		wantError(t, "a draw that the ledger does not know", try(memory, 9, 0), pipeline.ErrStateLost)
+		if err := try(memory, 9, 2); err != nil {
+			t.Errorf("a draw after batches that did not draw: %v", err)
+		}
+		_, err := memory.Draw(t.Context(), batch(p, 9), onBudget(b, 2, []pipeline.Draw{give("more than was taken", 100, 20)}))
+		wantError(t, "a gift of more than was taken", err, pipeline.ErrStateLost)
+	})
+}
+
+func TestDraw_serves_many_budgets_and_many_draws_in_one_call(t *testing.T) {
+	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
+		p := somePartition()
+		memory := takeOver(p, 1)
+		const budgets, each = 40, 250
+		names := make([]string, budgets)
+		var draws []pipeline.Draw
+		for i := range each {
+			for j := range budgets {
+				names[j] = "acme/" + uuid.NewString()
+				d := take(uuid.NewString(), each-5, 1, int64(i), uuid.NewString())
+				d.Budget = "acme/" + string(rune('a'+j))
+				names[j] = d.Budget
+				draws = append(draws, d)
+			}
+		}
+		answers, err := memory.Draw(t.Context(), batch(p, 1), draws)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, answer := range answers {
+			if answer.Taken != (i/budgets < each-5) {
+				t.Fatalf("draw %d of its budget: %+v", i/budgets, answer)
+			}
+		}
+		draws = draws[:0]
+		for _, name := range names {
+			draws = append(draws, onBudget(name, 1, []pipeline.Draw{give("g", each-5, each-5), collect("c", each-5)})...)
+		}
+		if answers, err = memory.Draw(t.Context(), batch(p, 2), draws); err != nil {
+			t.Fatal(err)
+		}
+		for i := range names {
+			if n := len(answers[2*i+1].Collected); n != 5 {
+				t.Fatalf("budget %d: %d collected", i, n)
+			}
+		}
+	})
+}
+
+func TestDraw_refuses_what_no_ledger_asks_for(t *testing.T) {
+	store, _ := alone(t)
+	p := somePartition()
+	memory, _ := takeOver(t, store, p, 1)
+	mixed := onBudget("b", 0, []pipeline.Draw{collect("1", 1), collect("2", 1)})
+	mixed[1].Before = 1
+	for name, draws := range map[string][]pipeline.Draw{
+		"takes nothing":   {take("1", 100, 0, 1, "a")},
+		"gives less":      {give("1", 100, -1)},
+		"no op":           {{ID: "1", Budget: "b"}},
+		"a time too late": {take("1", 100, 1, 1<<53+1, "a")},
+		"two befores":     mixed,
+	} {
+		if _, err := memory.Draw(t.Context(), batch(p, 1), draws); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if answers, err := memory.Draw(t.Context(), batch(p, 1), nil); err != nil || len(answers) != 0 {
+		t.Errorf("no draws: %v, %v", answers, err)
+	}
+}
