@@ -60,45 +60,49 @@ type claimants struct {
 	decided int                // how many events of the batch it has decided
 }
 
-// identity is the identity of an event.
-type identity struct {
-	key recall.Key
-	id  recall.Event
-}
-
 func (c *claimants) add(ctx context.Context, i int, e *entry) error {
 	key, id := c.identity(i)
 	same, s := identity{key, id}, c.stake(e)
-	if c.seen(same) {
+	if c.taken.Seen(key, id) {
 		return nil
 	}
-	if s == claiming && len(c.unsure[same]) > 0 {
-		if err := c.decide(ctx, i, c.unsure[same]); err != nil || c.seen(same) {
+	unsure := len(c.unsure[same]) > 0 || c.waits(i)
+	if unsure && s == claiming {
+		if err := c.decide(ctx, i, c.unsure[same]); err != nil {
 			return err
 		}
+		unsure = false
+	}
+	if !unsure && c.decider != nil && c.decider.seen(i) {
+		return nil
 	}
 	if s == claiming || s == asking {
 		c.list = append(c.list, i)
 	}
-	switch s {
-	case claiming, stored:
-		c.taken.Remember(recall.Entry{Key: key, Event: id})
-	case asking, adjusting:
+	switch {
+	case s == asking, s == adjusting, unsure:
 		if c.unsure == nil {
 			c.unsure = make(map[identity][]int)
 		}
 		c.unsure[same] = append(c.unsure[same], i)
+	case s != rejected:
+		c.taken.Remember(recall.Entry{Key: key, Event: id})
 	}
 	return nil
 }
 
-// seen tells whether an event of this identity was surely taken before.
-func (c *claimants) seen(same identity) bool {
-	return c.taken.Seen(same.key, same.id) || c.decider != nil && c.decider.taken.Seen(same.key, same.id)
+// waits tells whether an adjustment of the identity of event i waited when it was
+// last looked: it may have become a dead letter since.
+func (c *claimants) waits(i int) bool {
+	known := &c.facts
+	if c.decider != nil {
+		known = &c.decider.facts
+	}
+	return known.Takings[c.nameOf(i)] == whileItWaits
 }
 
 // decide claims for and decides the events before a conversion, which is a
-// redelivery if one of the doubtful ones was taken.
+// redelivery if one of the doubtful ones was taken, and still is.
 func (c *claimants) decide(ctx context.Context, i int, doubtful []int) error {
 	if err := c.claimRound(ctx, c.list); err != nil {
 		return err
@@ -116,6 +120,7 @@ func (c *claimants) decide(ctx context.Context, i int, doubtful []int) error {
 	for ; c.decided < i; c.decided++ {
 		c.decider.next(c.decided)
 	}
+	c.decider.expire(c.records[i].Time) // what the conversion itself shows to be over
 	c.list, c.taken, c.unsure = nil, recall.Found{}, nil
 	return nil
 }

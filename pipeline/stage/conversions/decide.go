@@ -92,8 +92,7 @@ func (d *decider) decide(i int) decision {
 		env := e.Envelope()
 		return dead(i, unknownProgram, fmt.Sprintf("org %q has no program %q", env.OrgID, env.ProgramID))
 	}
-	key, id := d.identity(i)
-	if d.facts.Redelivered[i] || d.taken.Seen(key, id) {
+	if d.seen(i) {
 		return decision{Index: i, Verdict: redelivered}
 	}
 	var made decision
@@ -106,7 +105,7 @@ func (d *decider) decide(i int) decision {
 		made = d.link(i, e)
 	}
 	if !made.Dead { // a dead letter takes nothing (§9 (4))
-		d.taken.Remember(recall.Entry{Key: key, Event: id})
+		d.take(i, made.Verdict == waits)
 	}
 	return made
 }

@@ -112,6 +112,7 @@ func (d *decider) expireOne(letters []lateLetter, x *expiry) []lateLetter {
 	}
 	w := list[at]
 	d.saveWaiting(n, slices.Delete(slices.Clone(list), at, at+1))
+	d.mark(w.nameOf(x.Query.OrgID, x.Query.ProgramID), inVain)
 	reason, detail := unknownConversion, fmt.Sprintf("no counted conversion has conversion_id %q after 72 hours", x.Query.ConversionID)
 	if owner := d.facts.Elsewhere[n].CustomerID; owner != "" && owner != w.Adjustment.CustomerID {
 		reason, detail = invalid, anothers(x.Query.ConversionID)

@@ -26,6 +26,7 @@ type facts struct {
 	Pending  []pending         `cbor:"12,keyasint,omitempty"`
 	Hours    []int64           `cbor:"13,keyasint,omitempty"` // that have lists of waiting adjustments
 	Expiring []expiry          `cbor:"14,keyasint,omitempty"` // those whose time is up in this batch
+	Takings  map[string]taking `cbor:"15,keyasint,omitempty"` // by identity, of events that wait or waited in vain
 	Coupons  map[string]string `cbor:"10,keyasint,omitempty"` // org, code, time
 }
 
@@ -60,6 +61,9 @@ func (f *facts) init() {
 	}
 	if f.Coupons == nil {
 		f.Coupons = make(map[string]string)
+	}
+	if f.Takings == nil {
+		f.Takings = make(map[string]taking)
 	}
 }
 

@@ -41,7 +41,8 @@ func (k *work) LookUp(ctx context.Context, progress pipeline.Progress) error {
 	return k.findMembers(ctx, progress)
 }
 
-// findTaken marks the events that were taken before this batch.
+// findTaken marks the events that were taken before this batch, and finds out
+// whether they still are.
 func (k *work) findTaken(ctx context.Context) error {
 	var keys []recall.Key
 	for i := range k.events {
@@ -57,19 +58,22 @@ func (k *work) findTaken(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look up %d events that may have been taken: %w", len(keys), err)
 	}
+	var reads reads
 	for i := range k.events {
 		if k.events[i].program != nil && found.Seen(k.identity(i)) {
 			k.facts.Redelivered[i] = true
+			reads.add(identityPrefix, k.nameOf(i))
 		}
 	}
-	return nil
+	return k.read(ctx, &reads)
 }
 
-// live goes through the events that may have an effect.
+// live goes through the events that may have an effect: a redelivery of an
+// adjustment that waits may be none by the time that it is decided.
 func (k *work) live(yield func(i int, e *entry) bool) {
 	for i := range k.events {
 		e := &k.events[i]
-		if e.program == nil || k.facts.Redelivered[i] {
+		if e.program == nil || k.facts.Redelivered[i] && k.facts.Takings[k.nameOf(i)] == asRemembered {
 			continue
 		}
 		if !yield(i, e) {
@@ -155,6 +159,13 @@ func (f *facts) take(prefix, name string, value []byte) error {
 	case standingPrefix:
 		f.Standings[name] = new(standing)
 		return decode(value, f.Standings[name])
+	case identityPrefix:
+		var t taking
+		if err := decode(value, &t); err != nil {
+			return err
+		}
+		f.Takings[name] = t
+		return nil
 	case conversionPrefix:
 		f.Conversions[name] = new(conversion)
 		return decode(value, f.Conversions[name])

@@ -25,6 +25,7 @@ func name(parts ...string) string {
 //	aw:<org, program, conversion_id>         adjustments that wait for their conversion
 //	aw:hours, aw:h<hour>                     when their time is up, see expiry.go
 //	aw:pending                               the newest of those, see pending.go
+//	ai:<org, program, key, source, event>    whether an event that waits, or waited in vain, is taken
 //
 // where <...> is 16 bytes of the SHA-256 of the name, in base64. The memory of
 // taken events lies beside them under names without a colon.
@@ -33,6 +34,7 @@ const (
 	standingPrefix   = "cp:"
 	conversionPrefix = "cv:"
 	waitingPrefix    = "aw:"
+	identityPrefix   = "ai:"
 )
 
 // memoryKey is the key of a name in the partition's memory.

@@ -94,6 +94,7 @@ func (d *decider) settleOne(p *pending) {
 			left = append(left, w)
 			continue
 		}
+		d.mark(w.nameOf(p.Query.OrgID, p.Query.ProgramID), inVain)
 		d.record.Letters = append(d.record.Letters,
 			lateLetter{w, p.Query.OrgID, p.Query.ProgramID, invalid, anothers(p.Query.ConversionID)})
 	}

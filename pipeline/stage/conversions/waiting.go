@@ -79,15 +79,17 @@ func (d *decider) applyWaiting(made *decision, e *entry, c *conversion) {
 		return
 	}
 	for _, w := range list {
-		a := w.Adjustment.restore(env.OrgID, env.ProgramID)
+		a, same := w.Adjustment.restore(env.OrgID, env.ProgramID), w.nameOf(env.OrgID, env.ProgramID)
 		reason, detail := invalid, anothers(a.ConversionID)
 		if a.CustomerID == c.CustomerID {
 			err := d.apply(made, n, c, w.Adjustment, a, w.Offset)
 			if err == nil {
+				d.mark(same, asRemembered)
 				continue
 			}
 			reason, detail = refusal(err), err.Error()
 		}
+		d.mark(same, inVain)
 		made.Letters = append(made.Letters, lateLetter{w, env.OrgID, env.ProgramID, reason, detail})
 	}
 	d.saveWaiting(n, nil)

@@ -71,16 +71,3 @@ func (k *work) configure(ctx context.Context) error {
 	}
 	return nil
 }
-
-// identity hashes what a redelivery shares (§9 (37)): program and record key,
-// and within them source and id.
-func (k *work) identity(i int) (recall.Key, recall.Event) {
-	e := &k.events[i]
-	if !e.hashed {
-		env := e.Envelope()
-		e.key, _ = k.options.Hasher.Key(nil, env.OrgID, env.ProgramID, string(k.records[i].Key))
-		e.id, _ = k.options.Hasher.Event(nil, e.key, env.Source, env.ID)
-		e.hashed = true
-	}
-	return e.key, e.id
-}
