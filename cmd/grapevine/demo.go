@@ -52,6 +52,9 @@ else is needed, and nothing stays unless --data-dir says where.`,
 			if !(f.rate > 0) || f.length < 0 {
 				return usageError{errors.New("--rate must be more than 0, and --for not negative")}
 			}
+			if err := f.ports.check(f.httpPort); err != nil {
+				return err
+			}
 			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -76,6 +79,11 @@ type demo struct {
 
 // run starts the engines and ends them, whatever happens in between.
 func (f *demoFlags) run(ctx context.Context, out, progress io.Writer) (err error) {
+	if f.programs != "" { // before anything is fetched and started for them
+		if _, err := config.LoadPrograms(f.programs); err != nil {
+			return err
+		}
+	}
 	if f.httpPort, err = freePort(f.httpPort, "--http-port"); err != nil {
 		return err
 	}

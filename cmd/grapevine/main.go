@@ -85,7 +85,26 @@ emits reward events: the same events in give the same books out.`,
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}
+	knowHelpTopics(root)
 	return root
+}
+
+// knowHelpTopics makes `help` behind nothing that is there an error of usage.
+func knowHelpTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "help" {
+			continue
+		}
+		c.Example = "  grapevine help dead-letters show"
+		c.Args = usageArgs(func(_ *cobra.Command, args []string) error {
+			_, rest, err := root.Find(args)
+			if err == nil && len(rest) > 0 {
+				err = fmt.Errorf("there is no help for %q", strings.Join(args, " "))
+			}
+			return err
+		})
+	}
 }
 
 // usageArgs makes wrong arguments an error of usage.

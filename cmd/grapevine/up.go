@@ -30,6 +30,16 @@ func (p *enginePorts) flags(f *pflag.FlagSet) {
 	f.StringVar(&p.dataDir, "data-dir", "", "keep the data in this folder between runs (default: a temporary one)")
 }
 
+// check tells what is no port; 0 chooses one.
+func (p *enginePorts) check(more ...int) error {
+	for _, port := range append([]int{p.kafka, p.redis, p.native, p.http}, more...) {
+		if port < 0 || port > 65535 {
+			return usageError{fmt.Errorf("%d is no port: they go from 1 to 65535, and 0 chooses one that is free", port)}
+		}
+	}
+	return nil
+}
+
 func (p *enginePorts) start(ctx context.Context, progress io.Writer) (*engine.Engines, error) {
 	return engine.Start(ctx, engine.Options{
 		Dir:        p.dataDir,
@@ -61,6 +71,9 @@ on PATH (clickhouse, redis-server or valkey-server) is fetched once.`,
   grapevine up --kafka-port 19092 --redis-port 16379`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := ports.check(); err != nil {
+				return err
+			}
 			engines, err := ports.start(cmd.Context(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
