@@ -9,6 +9,7 @@ import (
 
 	"github.com/grapevinehq/grapevine/consumers"
 	"github.com/grapevinehq/grapevine/internal/golden"
+	"github.com/grapevinehq/grapevine/internal/schema"
 )
 
 // What two runs of one input may differ in: when and in which batches a worker
@@ -194,6 +195,7 @@ func (w *world) checkMessages() {
 		consumers.Rewards:      "SELECT concat(source, ' ', event_id) AS id FROM rewards",
 		consumers.Credits:      "SELECT concat(source, ' ', event_id) AS id FROM credits",
 		consumers.Attributions: "",
+		consumers.Segments:     "SELECT concat(source, ' ', event_id) AS id FROM segment_events",
 	} {
 		byID := map[string][]byte{}
 		sequence := map[string]int{}
@@ -204,6 +206,11 @@ func (w *world) checkMessages() {
 				w.t.Errorf("%s: %s was published twice and differs:\n%s\n%s", topic, id, before, r.Value)
 			}
 			byID[id] = r.Value
+			if topic != consumers.Credits && !twice {
+				if err := schema.Validate(r.Value); err != nil {
+					w.t.Errorf("%s: %s: %v", topic, id, err)
+				}
+			}
 			if topic == consumers.Rewards && !twice {
 				w.checkSequence(sequence, id, r.Value)
 			}
