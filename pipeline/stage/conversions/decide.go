@@ -39,6 +39,9 @@ func (k *work) Decide() error {
 	for i := range k.events {
 		k.record.Decisions = append(k.record.Decisions, d.next(i))
 	}
+	if len(k.events) == 0 {
+		k.record.Letters = append(k.record.Letters, d.expire(k.bounds.Time)...)
+	}
 	writes, err := d.writes()
 	if err != nil {
 		return fmt.Errorf("encode the state of customers: %w", err)

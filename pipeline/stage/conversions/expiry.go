@@ -12,7 +12,8 @@ import (
 )
 
 // An adjustment waits 72 hours by its Kafka time; then it is a dead letter. A
-// later record of the partition shows that the time is up (§9 (8)).
+// later record of the partition shows that the time is up, or the clock where none
+// comes (§9 (8)).
 //
 // Who waits is listed by the hour of arrival, each hour a value of its own that
 // is only appended to, and read when it is due: waiting costs nothing until then.
@@ -69,8 +70,15 @@ func decodeExpiries(list []byte) ([]expiry, error) {
 	return entries, nil
 }
 
-// newest is the newest Kafka time of the batch.
+// over tells whether all who began to wait in an hour have waited long enough.
+func over(h, now int64) bool { return (h+1)*hour+waitFor <= now }
+
+// newest is the newest Kafka time of the batch, or the clock that made a batch
+// without records.
 func (k *work) newest() int64 {
+	if len(k.records) == 0 {
+		return k.bounds.Time
+	}
 	at := int64(math.MinInt64)
 	for i := range k.records {
 		at = max(at, k.records[i].Time)
@@ -103,10 +111,16 @@ func (d *decider) expire(now int64) []lateLetter {
 	return letters
 }
 
+// waitsAt is the place of the adjustment at an offset among those that wait for a
+// conversion, negative when it does not.
+func (k *work) waitsAt(n string, offset int64) int {
+	return slices.IndexFunc(k.facts.Waiting[n], func(w waiting) bool { return w.Offset == offset })
+}
+
 func (d *decider) expireOne(letters []lateLetter, x *expiry) []lateLetter {
 	n := x.name()
 	list := d.facts.Waiting[n]
-	at := slices.IndexFunc(list, func(w waiting) bool { return w.Offset == x.Offset })
+	at := d.waitsAt(n, x.Offset)
 	if at < 0 {
 		return letters // it waits no more
 	}
@@ -146,7 +160,7 @@ func (d *decider) listWrites() ([]write, error) {
 	var hours []int64
 	newest := d.newest()
 	for _, h := range d.facts.Hours {
-		if fresh[h] == nil && (h+1)*hour+waitFor <= newest {
+		if fresh[h] == nil && over(h, newest) {
 			writes = append(writes, write{Key: hourKey(h)})
 			continue
 		}

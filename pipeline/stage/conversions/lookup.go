@@ -93,8 +93,7 @@ func (k *work) findState(ctx context.Context) error {
 			reads.add(waitingPrefix, e.conversion)
 		}
 	}
-	reads.key(pendingKey)
-	reads.key(hoursKey)
+	reads.addWaits()
 	if err := k.read(ctx, &reads); err != nil {
 		return err
 	}
@@ -138,6 +137,12 @@ func (r *reads) add(prefix, name string) {
 	r.prefixes = append(r.prefixes, prefix)
 	r.names = append(r.names, name)
 	r.keys = append(r.keys, memoryKey(prefix, name))
+}
+
+// addWaits adds what is known of adjustments that wait as a whole.
+func (r *reads) addWaits() {
+	r.key(pendingKey)
+	r.key(hoursKey)
 }
 
 // key adds a key that stands for itself.

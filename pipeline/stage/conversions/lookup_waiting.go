@@ -13,7 +13,7 @@ func (k *work) findWaiting(ctx context.Context) error {
 	}
 	var reads reads
 	for i := range k.facts.Pending {
-		if p := &k.facts.Pending[i]; p.due(k.bounds.Time) {
+		if p := &k.facts.Pending[i]; k.asks(p) {
 			reads.add(waitingPrefix, p.name())
 		}
 	}
@@ -57,7 +57,7 @@ func (k *work) findExpiring(ctx context.Context) error {
 // adjustments that wait.
 func (k *work) settling(yield func(name string, query ConversionQuery) bool) {
 	for i := range k.facts.Pending {
-		if p := &k.facts.Pending[i]; p.due(k.bounds.Time) && len(k.facts.Waiting[p.name()]) > 0 && !yield(p.name(), p.Query) {
+		if p := &k.facts.Pending[i]; k.asks(p) && len(k.facts.Waiting[p.name()]) > 0 && !yield(p.name(), p.Query) {
 			return
 		}
 	}

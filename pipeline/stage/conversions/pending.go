@@ -5,7 +5,8 @@ import "github.com/grapevinehq/grapevine/pipeline"
 // An adjustment that names another customer's conversion is invalid, and that
 // customer may be on another partition. The books tell; but the two may arrive
 // at the same time, and the books hold the conversion a moment later only. So
-// they are asked again, less and less often, in the first minutes of waiting.
+// they are asked again in the first minutes of waiting: less and less often by
+// batches that come anyway, and by the clock while the partition rests.
 const (
 	askAtFirst = 1_000   // ms from arriving to the first time
 	askUntil   = 600_000 // ms
@@ -28,9 +29,17 @@ func (p *pending) name() string {
 	return name(p.Query.OrgID, p.Query.ProgramID, p.Query.ConversionID)
 }
 
-// due tells whether a batch of this time asks: each pause is as long as all
-// that went before.
+// due tells whether a batch with records asks at this time: each pause is as long
+// as all that went before.
 func (p *pending) due(now int64) bool { return now-p.Asked >= max(askAtFirst, p.Asked-p.Since) }
+
+// asks tells whether the batch asks. One by the clock has nothing else to do.
+func (k *work) asks(p *pending) bool {
+	if len(k.records) == 0 {
+		return k.bounds.Time-p.Since < askUntil
+	}
+	return p.due(k.bounds.Time)
+}
 
 // pend notes a conversion_id to be asked about.
 func (d *decider) pend(n string, query ConversionQuery) {
@@ -67,7 +76,7 @@ func (d *decider) settle() {
 	var left []pending
 	changed := false
 	for _, p := range d.facts.Pending {
-		if !p.due(d.bounds.Time) {
+		if !d.asks(&p) {
 			left = append(left, p)
 			continue
 		}

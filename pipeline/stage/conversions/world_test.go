@@ -57,7 +57,8 @@ type partition struct {
 	worker pipeline.Worker
 	memory map[string][]byte
 	bounds pipeline.Bounds
-	mortal bool // dies when left claims are made
+	clock  int64 // of the next batch without records
+	mortal bool  // dies when left claims are made
 	left   int
 }
 
@@ -115,7 +116,11 @@ func (p *partition) begin(records []event.Record) []byte {
 	p.bounds.Partition = pipeline.Partition{Topic: topic, Incarnation: "i", ID: p.id}
 	p.bounds.Number++
 	p.bounds.Time, p.bounds.Revision = golden.WrittenAt+p.world.pace*int64(p.bounds.Number), p.world.catalog.Revision
-	p.bounds.First, p.bounds.End = records[0].Offset, records[len(records)-1].Offset+1
+	if len(records) == 0 {
+		p.bounds.First, p.bounds.Time = p.bounds.End, p.clock
+	} else {
+		p.bounds.First, p.bounds.End = records[0].Offset, records[len(records)-1].Offset+1
+	}
 	first := check(p.worker.Decode(p.bounds, records))(t)
 	succeed(t, first.LookUp(context.Background(), pipeline.Progress{}))
 	return check(first.Facts())(t)
@@ -197,8 +202,10 @@ func (w *world) take(o pipeline.Outcome, p *partition, records []event.Record) {
 		w.counts[c.Verdict] += c.N
 	}
 	for _, d := range o.DeadLetters {
-		at := records[d.Index].Offset
-		if d.Original != nil {
+		var at int64
+		if d.Original == nil {
+			at = records[d.Index].Offset
+		} else {
 			at = d.Original.Position.Offset
 			if len(d.Original.Value) == 0 || len(d.Original.Key) == 0 {
 				w.t.Fatalf("a dead letter of offset %d without its bytes", at)
