@@ -26,6 +26,7 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 		counts[counted{e.Type, names[d.Verdict]}]++
 		if d.Verdict == stored {
 			done.add(e, w.Offset, d)
+			entries = append(entries, k.identity(e))
 			continue
 		}
 		letter := letterOf(e, d.Verdict, fmt.Sprintf("reward %q did not come within %s", e.RewardID, Wait))
@@ -41,6 +42,7 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 		switch d.Verdict {
 		case stored:
 			done.add(e, k.records[i].Offset, d)
+			entries = append(entries, k.identity(e))
 		case waiting:
 			held.add(e, &k.records[i])
 		case invalid, unknownProgram:
@@ -51,12 +53,7 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 			letter := letterOf(e, d.Verdict, detail)
 			letter.Index = i
 			out.DeadLetters = append(out.DeadLetters, letter)
-			continue
-		case redelivered:
-			continue
 		}
-		key, id := k.identity(e)
-		entries = append(entries, recall.Entry{Key: key, Event: id})
 	}
 	out.Writes = k.memory.Write(entries, k.bounds.Time)
 	if err := k.writeWaiting(&out.Writes); err != nil {

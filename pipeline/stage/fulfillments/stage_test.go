@@ -313,6 +313,71 @@ func TestStage_waits_end_by_the_clock(t *testing.T) {
 	}
 }
 
+// A dead letter takes nothing (contract §9 (4)), also one that waited before.
+func TestStage_what_waited_in_vain_can_be_sent_again(t *testing.T) {
+	at := func(id string, after time.Duration) event.Record {
+		rec := fulfilment(id, event.TypeFulfilled, "r", nil)
+		rec.Time += after.Milliseconds()
+		return rec
+	}
+	for name, batches := range map[string][][]event.Record{
+		"over batches": {{at("e1", 0)}, {at("e1", time.Hour)}, {at("e2", Wait)}, {at("e1", Wait)}, {at("e1", Wait+time.Hour)}},
+		"in few":       {{at("e1", 0), at("e1", time.Hour)}, {at("e2", Wait), at("e1", Wait), at("e1", Wait+time.Hour)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			redelivered := 0
+			for _, records := range batches {
+				redelivered += counts(w.batch(t, true, records...))["redelivered"]
+				w.takeOver(t)
+			}
+			if redelivered != 2 || !slices.Equal(w.letters, []string{"unknown_reward e1"}) {
+				t.Errorf("%d redelivered, letters %q", redelivered, w.letters)
+			}
+			w.rewards["r"] = Reward{Known: true, Currency: "EUR", Remaining: 5}
+			out := w.batch(t, true, at("e1", Wait+2*time.Hour))
+			if len(out.Blocks) != 1 || !slices.Equal(column(out.Blocks[0], "event_id").([]string), []string{"e2", "e1"}) || counts(out)["redelivered"] != 1 {
+				t.Errorf("%+v", out)
+			}
+			w.takeOver(t)
+			if n := counts(w.batch(t, true, at("e1", Wait+3*time.Hour), at("e2", Wait+3*time.Hour)))["redelivered"]; n != 2 {
+				t.Errorf("%d redelivered of two that were booked", n)
+			}
+		})
+	}
+}
+
+// Who waits, is sent again and waits too long does so in any batches.
+func TestStage_batches_do_not_matter_for_those_who_wait(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var records []event.Record
+		at := time.Duration(0)
+		for range rapid.IntRange(1, 12).Draw(t, "records") {
+			at += rapid.SampledFrom([]time.Duration{0, time.Hour, Wait - time.Hour, Wait}).Draw(t, "later")
+			rec := fulfilment(rapid.SampledFrom([]string{"e1", "e2", "e3"}).Draw(t, "id"), event.TypeFulfilled, "r", nil)
+			rec.Time += at.Milliseconds()
+			records = append(records, rec)
+		}
+		work := func(cut func(left int) int) (verdicts map[string]int, letters []string, waits []byte) {
+			w := newWorld(t)
+			verdicts = map[string]int{}
+			for left := slices.Clone(records); len(left) > 0; {
+				n := cut(len(left))
+				for verdict, n := range counts(w.batch(t, false, left[:n]...)) {
+					verdicts[verdict] += n
+				}
+				left = left[n:]
+			}
+			return verdicts, w.letters, w.own[waitingKey]
+		}
+		verdicts, letters, waits := work(func(left int) int { return left })
+		again, lettersAgain, waitsAgain := work(func(left int) int { return rapid.IntRange(1, left).Draw(t, "batch") })
+		if !reflect.DeepEqual(verdicts, again) || !slices.Equal(letters, lettersAgain) || string(waits) != string(waitsAgain) {
+			t.Fatalf("in one batch %v %q, in several %v %q", verdicts, letters, again, lettersAgain)
+		}
+	})
+}
+
 func TestLooking_at_very_many_takes_a_small_share_of_the_time(t *testing.T) {
 	var l looking
 	now := time.Unix(1_800_000_000, 0)

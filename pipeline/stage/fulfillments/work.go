@@ -38,8 +38,7 @@ func (k *work) LookUp(ctx context.Context, _ pipeline.Progress) error {
 	var keys []recall.Key
 	for i := range k.events {
 		if k.refuse(i) == stored {
-			key, _ := k.identity(&k.events[i])
-			keys = append(keys, key)
+			keys = append(keys, k.identity(&k.events[i]).Key)
 		}
 	}
 	if k.found, err = k.memory.LookUp(ctx, keys); err != nil {
@@ -76,10 +75,10 @@ func (k *work) refuse(i int) verdict {
 }
 
 // identity is what a redelivery is recognised by (§9 (37)).
-func (k *work) identity(e *event.Fulfillment) (recall.Key, recall.Event) {
+func (k *work) identity(e *event.Fulfillment) recall.Entry {
 	key, _ := k.Recall.Key(nil, e.OrgID, e.ProgramID, e.RewardID)
 	id, _ := k.Recall.Event(nil, key, e.Source, e.ID)
-	return key, id
+	return recall.Entry{Key: key, Event: id}
 }
 
 // Facts implements pipeline.Work: nothing is claimed.
@@ -93,63 +92,66 @@ func (k *work) TakeFacts([]byte) error {
 // Claim implements pipeline.Work.
 func (k *work) Claim(context.Context) error { return nil }
 
-// Decide implements pipeline.Work: first those who wait, then the batch, each in
-// partition order.
+// Decide implements pipeline.Work: first those whose reward has come, then the
+// batch and what it shows to have waited too long, in partition order.
 func (k *work) Decide() error {
 	k.rec = record{Decisions: make([]decision, len(k.events))}
-	if err := k.endWaits(); err != nil {
+	l, err := k.line()
+	if err != nil {
 		return err
 	}
 	for i := range k.events {
-		d := &k.rec.Decisions[i]
-		if d.Verdict = k.refuse(i); d.Verdict != stored {
-			continue
-		}
-		key, id := k.identity(&k.events[i])
-		if k.found.Seen(key, id) {
-			d.Verdict = redelivered
-			continue
-		}
-		k.found.Remember(recall.Entry{Key: key, Event: id})
-		if *d = k.take(&k.events[i]); d.Verdict == waiting {
-			k.rec.Waiting = append(k.rec.Waiting, waiterOf(&k.records[i]))
-			k.rec.Changed = true
-		}
+		k.rec.Ended = append(k.rec.Ended, l.expire(k.records[i].Time)...)
+		k.rec.Decisions[i] = k.decide(i, l)
 	}
-	if !k.rec.Changed {
-		k.rec.Waiting = nil
+	if len(k.records) == 0 { // the clock made this batch
+		k.rec.Ended = append(k.rec.Ended, l.expire(k.bounds.Time)...)
+	}
+	if k.rec.Changed = l.changed; l.changed {
+		k.rec.Waiting = l.waiters()
 	}
 	return nil
 }
 
-// endWaits looks again at those who wait. Their time is over when a record of
-// the batch is that much younger, or the clock that made a batch without any.
-func (k *work) endWaits() error {
-	var now int64
-	if len(k.records) == 0 {
-		now = k.bounds.Time
+// decide gives one event its verdict. One that waits is not remembered as taken: a
+// dead letter may come of it, and a dead letter takes nothing (§9 (4)).
+func (k *work) decide(i int, l *line) decision {
+	if v := k.refuse(i); v != stored {
+		return decision{Verdict: v}
 	}
-	for i := range k.records {
-		now = max(now, k.records[i].Time)
+	e := &k.events[i]
+	same := k.identity(e)
+	if k.found.Seen(same.Key, same.Event) || l.holds(same) {
+		return decision{Verdict: redelivered}
 	}
-	for i := range k.waiting {
-		w := k.waiting[i]
+	d := k.take(e)
+	if d.Verdict == waiting {
+		l.add(waiterOf(&k.records[i]), same)
+	} else {
+		k.found.Remember(same)
+	}
+	return d
+}
+
+// line are those who wait; whose reward has come leave it.
+func (k *work) line() (*line, error) {
+	l := newLine()
+	for _, w := range k.waiting {
 		e, err := k.reread(&w)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		same := k.identity(e)
 		d := k.take(e)
-		if d.Verdict == waiting && w.over(now) {
-			d.Verdict = unknownReward
-		}
 		if d.Verdict == waiting {
-			k.rec.Waiting = append(k.rec.Waiting, w)
+			l.add(w, same)
 			continue
 		}
+		k.found.Remember(same)
 		k.rec.Ended = append(k.rec.Ended, ended{w, d})
-		k.rec.Changed = true
 	}
-	return nil
+	l.changed = len(k.rec.Ended) > 0
+	return l, nil
 }
 
 // take finds what an event is about: a fulfilment fulfils all that remains and
