@@ -19,7 +19,7 @@ type Bounds struct {
 	Number    uint64 // counts the batches of the partition from 1; timers share the sequence
 	First     int64  // first offset
 	End       int64  // offset after the last
-	Time      int64  // ms since the epoch: the batch's place in time, never falling within a partition
+	Time      int64  // ms since the epoch: when the batch was read, never falling within a partition
 	Revision  string // the configuration that decides this batch, by hash
 }
 

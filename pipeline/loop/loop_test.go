@@ -132,6 +132,20 @@ func set(messages []string) (out []string) {
 	return slices.Compact(out)
 }
 
+// Whatever timestamps its records have, a batch is as old as the time since it was
+// read: the deduplication window of the books and the waits of stages go by that.
+func TestLoop_places_batches_by_the_clock(t *testing.T) {
+	w := newWorld([]string{"a", "b"}) // of 1970
+	w.budget = 1 << 30
+	began := time.Now().UnixMilli()
+	if err := work(t.Context(), &worker{world: w, generation: 1}, wordStage{}, 1); !errors.Is(err, context.Canceled) && err != nil {
+		t.Fatal(err)
+	}
+	if m, ok := ParseMetadata(w.metadata); !ok || m.Number != 2 || m.Time < began || m.Time > time.Now().UnixMilli() {
+		t.Errorf("the commit says %s", w.metadata)
+	}
+}
+
 func TestLoop_notices_that_redis_lost_data(t *testing.T) {
 	tests := []struct {
 		name  string

@@ -69,15 +69,13 @@ func (r *run) next(ctx context.Context, at place, rest *tail) (batch, error) {
 		return b, err
 	}
 	b.bounds.Number = at.number
-	if len(rest.records) == 0 {
-		b.bounds.Time = max(at.time, r.Now().UnixMilli())
-	} else {
+	if len(rest.records) > 0 {
 		if b.records, b.bounds.End, err = r.collect(ctx, rest); err != nil {
 			b.release()
 			return b, err
 		}
-		b.bounds.Time = r.batchTime(at.time, b.records)
 	}
+	b.bounds.Time = r.batchTime(at.time)
 	b.bounds.Revision = r.Revision()
 	if b.work, err = r.worker.Decode(b.bounds, b.records); err != nil {
 		b.release()
@@ -96,16 +94,9 @@ func (r *run) enter(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// batchTime places a batch in time: by its newest Kafka timestamp, but never
-// ahead of the clock and never before the batch before it. What is remembered
-// for a while is remembered by this time, so an outage forgets nothing.
-func (r *run) batchTime(before int64, records []event.Record) int64 {
-	newest := before
-	for i := range records {
-		newest = max(newest, records[i].Time)
-	}
-	return max(before, min(newest, r.Now().UnixMilli()))
-}
+// batchTime places a batch in time: by the clock, whatever the timestamps of its
+// records, but never before the batch before it.
+func (r *run) batchTime(before int64) int64 { return max(before, r.Now().UnixMilli()) }
 
 // tail is what was fetched and not yet handed over.
 type tail struct {

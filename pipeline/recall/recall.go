@@ -29,7 +29,7 @@ type Reader interface {
 // Options of a memory.
 type Options struct {
 	// Retention, in milliseconds: how long an event is remembered after it was
-	// taken, by the time of batches. A segment lives up to a quarter longer.
+	// taken, see [Times]. A segment lives up to a quarter longer.
 	Retention int64
 	// Buckets of the first segment, a power of two: some hundred times fewer
 	// than the entries that are expected.
@@ -182,16 +182,16 @@ type Entry struct {
 }
 
 // Write turns a batch's entries into writes of the partition's memory, for the
-// journal step. now is the batch's time in milliseconds. The filter learns the
-// keys at once: that they may be there is true whether or not the step succeeds.
+// journal step. The filter learns the keys at once: that they may be there is true
+// whether or not the step succeeds.
 //
 // The directory goes with every batch, not only with one that turns a segment:
 // whether writes are carried out is not known here. Those of a replay are not, as
 // the journal has the batch already, and a segment that it turned would otherwise
 // be written to and stand in no directory.
-func (m *Memory) Write(entries []Entry, now int64) pipeline.Writes {
+func (m *Memory) Write(entries []Entry, now Times) pipeline.Writes {
 	var w pipeline.Writes
-	m.turn(now, len(entries), &w)
+	m.turn(now.bounded(), len(entries), &w)
 	w.Set = append(w.Set, pipeline.KeyValue{Key: directoryKey, Value: encodeDirectory(m.segments)})
 	if len(entries) == 0 {
 		return w
@@ -203,7 +203,7 @@ func (m *Memory) Write(entries []Entry, now int64) pipeline.Writes {
 
 // turn starts a segment when the last one is full or old, and drops those that
 // nobody may ask for any more.
-func (m *Memory) turn(now int64, n int, w *pipeline.Writes) {
+func (m *Memory) turn(now Times, n int, w *pipeline.Writes) {
 	last := len(m.segments) - 1
 	switch {
 	case last < 0:
@@ -211,11 +211,11 @@ func (m *Memory) turn(now int64, n int, w *pipeline.Writes) {
 	case m.segments[last].entries+n > fullBucket*m.segments[last].buckets:
 		s := m.segments[last]
 		m.segments = append(m.segments, newSegment(s.id+1, now, min(4*s.buckets, maxBuckets)))
-	case now-m.segments[last].from > m.options.Retention/4:
+	case now.since(m.segments[last].from) > m.options.Retention/4:
 		s := m.segments[last]
 		m.segments = append(m.segments, newSegment(s.id+1, now, s.buckets))
 	}
-	for len(m.segments) > 1 && now-m.segments[1].from > m.options.Retention {
+	for len(m.segments) > 1 && now.since(m.segments[1].from) > m.options.Retention {
 		for b := range m.segments[0].buckets {
 			w.Delete = append(w.Delete, m.segments[0].name(b))
 		}
@@ -233,14 +233,16 @@ func bucketName(segment uint64, bucket int) string {
 	return string(strconv.AppendUint(buf, uint64(bucket), 36))
 }
 
-// The directory: a version byte, then id, from and buckets of each segment.
-const directoryVersion = 1
+// The directory: a version byte, then id, from (by both clocks) and buckets of each
+// segment.
+const directoryVersion = 2
 
 func encodeDirectory(segments []*segment) []byte {
 	out := []byte{directoryVersion}
 	for _, s := range segments {
 		out = binary.AppendUvarint(out, s.id)
-		out = binary.AppendVarint(out, s.from)
+		out = binary.AppendVarint(out, s.from.Batch)
+		out = binary.AppendVarint(out, s.from.Kafka)
 		out = binary.AppendUvarint(out, uint64(s.buckets))
 	}
 	return out
@@ -255,14 +257,13 @@ func decodeDirectory(b []byte) ([]*segment, error) {
 	}
 	var segments []*segment
 	for b = b[1:]; len(b) > 0; {
-		id, n := binary.Uvarint(b)
-		from, k := binary.Varint(b[max(n, 0):])
-		buckets, l := binary.Uvarint(b[max(n, 0)+max(k, 0):])
-		if n <= 0 || k <= 0 || l <= 0 || buckets == 0 || buckets > maxBuckets || buckets&(buckets-1) != 0 {
+		r := varints{rest: b}
+		id, from, buckets := r.unsigned(), Times{r.signed(), r.signed()}, r.unsigned()
+		if r.bad || buckets == 0 || buckets > maxBuckets || buckets&(buckets-1) != 0 {
 			return nil, fmt.Errorf("the directory of remembered events is damaged")
 		}
 		segments = append(segments, newSegment(id, from, int(buckets)))
-		b = b[n+k+l:]
+		b = r.rest
 	}
 	return segments, nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/event"
 	"pgregory.net/rapid"
 )
 
@@ -90,7 +91,7 @@ func TestMemory_answers_like_plain_maps(t *testing.T) {
 					counted[id[0]] = e.Time
 				}
 			}
-			redis.apply(m.Write(entries, int64(batch)))
+			redis.apply(m.Write(entries, both(int64(batch))))
 		}
 	})
 }
@@ -103,9 +104,9 @@ func TestMemory_forgets_after_retention_and_not_before(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := entry(1, 1, true, 5)
-	redis.apply(m.Write([]Entry{first}, 0))
+	redis.apply(m.Write([]Entry{first}, both(0)))
 	for now := int64(100); now <= 1000; now += 100 {
-		redis.apply(m.Write([]Entry{entry(2, int(now), false, 0)}, now))
+		redis.apply(m.Write([]Entry{entry(2, int(now), false, 0)}, both(now)))
 		found, err := m.LookUp(ctx, []Key{first.Key})
 		if err != nil {
 			t.Fatal(err)
@@ -115,7 +116,7 @@ func TestMemory_forgets_after_retention_and_not_before(t *testing.T) {
 		}
 	}
 	for now := int64(1100); now <= 4000; now += 100 {
-		redis.apply(m.Write([]Entry{entry(2, int(now), false, 0)}, now))
+		redis.apply(m.Write([]Entry{entry(2, int(now), false, 0)}, both(now)))
 	}
 	found, err := m.LookUp(ctx, []Key{first.Key})
 	if err != nil {
@@ -129,6 +130,65 @@ func TestMemory_forgets_after_retention_and_not_before(t *testing.T) {
 	}
 	if again, err := Open(ctx, redis, m.options); err != nil || again.Len() != m.Len() {
 		t.Fatalf("reopened: %v entries, %v, want %d", again.Len(), err, m.Len())
+	}
+}
+
+// both is a place in time where Kafka's timestamps are those of the clock.
+func both(ms int64) Times { return Times{Batch: ms, Kafka: ms} }
+
+// What was taken a moment ago is remembered, however old the log is that it was
+// read from; and what lies shortly before in the log is, however long an outage was.
+func TestMemory_forgets_by_both_clocks(t *testing.T) {
+	ctx := t.Context()
+	for name, c := range map[string]struct {
+		batch, kafka int64 // from write to write
+		forgotten    bool
+	}{
+		"an old log that is read at once":   {1, 1000, false},
+		"an outage":                         {1000, 1, false},
+		"records from the future":           {1, 1 << 40, false},
+		"records without a timestamp":       {1000, -1, true},
+		"a log of before, read as it comes": {1000, 1000, true},
+	} {
+		redis := store{}
+		m, err := Open(ctx, redis, Options{Retention: 2000, Buckets: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := Times{Batch: 1 << 41, Kafka: 1 << 40}
+		if c.kafka < 0 {
+			at.Kafka = -1
+		}
+		first := entry(1, 1, true, 5)
+		redis.apply(m.Write([]Entry{first}, at))
+		for i := range 10 {
+			at.Batch += c.batch
+			if c.kafka > 0 {
+				at.Kafka += c.kafka
+			}
+			redis.apply(m.Write([]Entry{entry(2, i, false, 0)}, at))
+			if m, err = Open(ctx, redis, m.options); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found, err := m.LookUp(ctx, []Key{first.Key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found.Seen(first.Key, first.Event) == c.forgotten {
+			t.Errorf("%s: forgotten %v, want %v", name, !c.forgotten, c.forgotten)
+		}
+	}
+}
+
+// A batch has the newest timestamp of its records, and the clock's without any.
+func TestTimesOf(t *testing.T) {
+	records := []event.Record{{Time: 3}, {Time: 7}, {Time: 5}}
+	if got, want := TimesOf(pipeline.Bounds{Time: 9}, records), (Times{Batch: 9, Kafka: 7}); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := TimesOf(pipeline.Bounds{Time: 9}, nil), (Times{Batch: 9, Kafka: 9}); got != want {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
@@ -151,10 +211,10 @@ func TestMemory_remembers_what_follows_a_replay(t *testing.T) {
 		return entries
 	}
 	const n = fullBucket / 2 // a second time, they would not fit the segment
-	redis.apply(open().Write(batch(0, n+1), 1))
+	redis.apply(open().Write(batch(0, n+1), both(1)))
 	m := open()
-	m.Write(batch(0, n+1), 1) // the replay
-	redis.apply(m.Write(batch(n+1, n+11), 2))
+	m.Write(batch(0, n+1), both(1)) // the replay
+	redis.apply(m.Write(batch(n+1, n+11), both(2)))
 	m = open()
 	for _, e := range batch(0, n+11) {
 		found, err := m.LookUp(ctx, []Key{e.Key})
@@ -208,7 +268,7 @@ func BenchmarkMemory_batch_of_new_clicks(b *testing.B) {
 		if _, err := m.LookUp(ctx, keys); err != nil {
 			b.Fatal(err)
 		}
-		redis.apply(m.Write(entries, 1))
+		redis.apply(m.Write(entries, both(1)))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n*b.N), "ns/click")
 }

@@ -7,17 +7,17 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline"
 )
 
-// segment is one generation of the memory, by the time of batches: a fixed
-// number of buckets, and a filter of the keys in them.
+// segment is one generation of the memory: a fixed number of buckets, and a
+// filter of the keys in them.
 type segment struct {
 	id      uint64
-	from    int64 // ms, the time of the batch that began it
+	from    Times // of the batch that began it
 	buckets int   // a power of two
 	entries int
 	filter  filter
 }
 
-func newSegment(id uint64, from int64, buckets int) *segment {
+func newSegment(id uint64, from Times, buckets int) *segment {
 	return &segment{id: id, from: from, buckets: buckets, filter: newFilter(fullBucket * buckets)}
 }
 

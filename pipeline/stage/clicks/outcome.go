@@ -65,7 +65,7 @@ func (b *work) Outcome(ctx context.Context) (pipeline.Outcome, error) {
 		}
 		rows.add(c, b.records[i].Offset, row)
 	}
-	out.Writes = b.memory.Write(entries, b.bounds.Time)
+	out.Writes = b.memory.Write(entries, recall.TimesOf(b.bounds, b.records))
 	if len(entries) > 0 {
 		out.Blocks = []pipeline.Block{rows.block(b.bounds.Partition)}
 	}

@@ -45,7 +45,7 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 			return pipeline.Outcome{}, fmt.Errorf("encode what becomes of offset %d: %w", k.records[d.Index].Offset, err)
 		}
 	}
-	o.Writes = k.taken.Write(taken, k.bounds.Time)
+	o.Writes = k.taken.Write(taken, recall.TimesOf(k.bounds, k.records))
 	for _, w := range k.record.Writes {
 		switch {
 		case w.Value == nil:

@@ -55,7 +55,7 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 			out.DeadLetters = append(out.DeadLetters, letter)
 		}
 	}
-	out.Writes = k.memory.Write(entries, k.bounds.Time)
+	out.Writes = k.memory.Write(entries, recall.TimesOf(k.bounds, k.records))
 	if err := k.writeWaiting(&out.Writes); err != nil {
 		return pipeline.Outcome{}, err
 	}

@@ -44,7 +44,7 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 			Original: l.Original.at(k.position(l.Partition, l.Offset)),
 		})
 	}
-	out.Writes = k.memory.Write(entries, k.bounds.Time)
+	out.Writes = k.memory.Write(entries, recall.TimesOf(k.bounds, k.records))
 	out.Shared = k.rec.Facts.shared()
 	if rows.len() > 0 {
 		out.Blocks = []pipeline.Block{rows.block(k.bounds.Partition.Topic)}
