@@ -1,6 +1,10 @@
 package pipeline
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/grapevinehq/grapevine/pipeline/event"
+)
 
 // Partition names one partition of an input topic.
 type Partition struct {
@@ -59,6 +63,13 @@ type MessageHeader struct {
 	Key   string
 	Value []byte
 }
+
+// Structured is the message of a structured-mode CloudEvent.
+func Structured(topic string, key, value []byte) Message {
+	return Message{Topic: topic, Key: key, Value: value, Headers: structured}
+}
+
+var structured = []MessageHeader{{Key: event.ContentType, Value: []byte(event.StructuredContentType)}}
 
 // DeadLetter says why the record at Index of a batch was refused. What is known
 // of the event stands in the books; its payload does not.

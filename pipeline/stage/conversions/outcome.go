@@ -78,7 +78,7 @@ func (k *work) publish(o *pipeline.Outcome, d *decision, e *entry) error {
 		if err != nil {
 			return err
 		}
-		o.Messages = append(o.Messages, message(attributionsTopic, []byte(e.Conversion.CustomerID), value))
+		o.Messages = append(o.Messages, pipeline.Structured(attributionsTopic, []byte(e.Conversion.CustomerID), value))
 	}
 	env := e.Envelope()
 	for i := range d.HandOver {
@@ -88,18 +88,11 @@ func (k *work) publish(o *pipeline.Outcome, d *decision, e *entry) error {
 			if err != nil {
 				return err
 			}
-			o.Messages = append(o.Messages, message(creditsTopic, key, value))
+			o.Messages = append(o.Messages, pipeline.Structured(creditsTopic, key, value))
 		}
 	}
 	return nil
 }
-
-func message(topic string, key, value []byte) pipeline.Message {
-	return pipeline.Message{Topic: topic, Key: key, Value: value, Headers: structured}
-}
-
-// structured marks a message as a structured-mode CloudEvent.
-var structured = []pipeline.MessageHeader{{Key: event.ContentType, Value: []byte(event.StructuredContentType)}}
 
 // told is the data of referral.conversion.attributed.v1.
 func told(d *decision, c *event.Conversion) event.Attributed {

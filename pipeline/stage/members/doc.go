@@ -14,6 +14,10 @@
 // the begin record and the journal, and follows from the begin record: a batch
 // taken over writes, reads and claims the same again.
 //
+// Rewards hear of every update that was applied: a record of referral.credits
+// tells the member's ledger what the update says. It is made from the journal's
+// record, so a replay publishes the same bytes.
+//
 // The topic is compacted, so nothing may be read from it twice: the begin record
 // and the journal hold all that the batch needs.
 //

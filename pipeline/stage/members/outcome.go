@@ -23,12 +23,17 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 		}
 		counts[names[in.Verdict]]++
 		switch in.Verdict {
-		case applied:
-			key, id := k.identity(in)
-			entries = append(entries, recall.Entry{Key: key, Event: id})
+		case applied, forgotten:
+			if in.Verdict == applied {
+				key, id := k.identity(in)
+				entries = append(entries, recall.Entry{Key: key, Event: id})
+			}
 			rows.add(in)
-		case forgotten:
-			rows.add(in)
+			m, err := change(in, k.bounds.Time)
+			if err != nil {
+				return pipeline.Outcome{}, err
+			}
+			out.Messages = append(out.Messages, m)
 		case invalid, unknownProgram:
 			out.DeadLetters = append(out.DeadLetters, pipeline.DeadLetter{
 				Reason: names[in.Verdict], Detail: in.Detail, OrgID: in.OrgID, EventID: in.EventID, Source: in.Source,

@@ -66,6 +66,47 @@ func TestStage_rows_and_dead_letters(t *testing.T) {
 	}
 }
 
+// Rewards are told of what was applied, in order, in the same bytes by whichever
+// worker carries the batch out.
+func TestStage_tells_rewards(t *testing.T) {
+	want := []event.MemberChanged{
+		{
+			OrgID: "acme", MemberID: "m", Time: 10_000, Offset: 0, DecidedAt: kafkaTime, Status: event.Banned, Locale: "de", Currency: "EUR", Segments: []string{"s"},
+			Attributes: []event.Attribute{{Key: "a", Kind: 's', String: "b"}, {Key: "n", Kind: 'n', Number: 1.5}, {Key: "t", Kind: 'b', Bool: true}},
+		},
+		{OrgID: "globex", MemberID: "m", Time: 5_000, Offset: 2, DecidedAt: kafkaTime, Status: event.Active},
+		{OrgID: "acme", MemberID: "m", Time: kafkaTime, Offset: 4, DecidedAt: kafkaTime, Forgotten: true},
+	}
+	var before []pipeline.Message
+	for _, how := range []crash{smooth, afterBegin, afterClaim, afterFill} {
+		out := newWorld(t, 1).parts[0].batch(t, how,
+			update("acme", "m", "e1", 10, map[string]any{
+				"status": "banned", "referral_codes": []string{"R"}, "segments": []string{"s"}, "locale": "de", "currency": "EUR",
+				"attributes": map[string]any{"a": "b", "n": 1.5, "t": true},
+			}),
+			update("acme", "m", "e1", 10, nil), // redelivered
+			update("globex", "m", "e1", 5, nil),
+			update("nowhere", "m", "e1", 5, nil),
+			tombstone("acme", "m"),
+		)
+		var got []event.MemberChanged
+		for _, m := range out.Messages {
+			var in event.Inbound
+			if p := event.DecodeCredits(&event.Record{Key: m.Key, Value: m.Value}, &in); p != nil || m.Topic != "referral.credits" || in.Type != event.TypeMemberChanged {
+				t.Fatalf("%s: %q in %s", m.Topic, p, m.Value)
+			}
+			got = append(got, *in.Changed)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%d: got  %+v\nwant %+v", how, got, want)
+		}
+		if before != nil && !reflect.DeepEqual(out.Messages, before) {
+			t.Errorf("%d: the bytes differ", how)
+		}
+		before = out.Messages
+	}
+}
+
 func TestStage_redeliveries_of_another_batch_and_worker(t *testing.T) {
 	w := newWorld(t, 1)
 	p := w.parts[0]
