@@ -39,6 +39,7 @@ func (c *compiler) org(spec *OrgSpec) *program.Org {
 		}
 	}
 	s.programs = once.seen
+	out.WatchesClicks = watchesClicks(out)
 	c.access(spec, out, path, s)
 	return out
 }

@@ -90,7 +90,7 @@ func compileExpression(source string, at place) (*program.Expression, error) {
 	if err != nil {
 		return nil, explain(err, at)
 	}
-	return &program.Expression{Source: source, Program: evaluator{compiled}}, nil
+	return &program.Expression{Source: source, Program: evaluator{compiled}, Stats: statsOf(compiled.Node())}, nil
 }
 
 func explain(err error, at place) error {

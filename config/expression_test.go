@@ -60,6 +60,41 @@ func TestExpressions_hold_or_not(t *testing.T) {
 	}
 }
 
+func TestExpressions_tell_which_stats_they_look_at(t *testing.T) {
+	const clicks, all = program.StatUniqueClicks, program.AllStats
+	for when, want := range map[string]program.Stats{
+		`true`:                                              0,
+		`member.attributes.stats == 1`:                      0,
+		`member.attributes.unique_clicks == 1`:              0,
+		`member.id == "stats"`:                              0,
+		`stats.unique_clicks > 3`:                           clicks,
+		`stats?.unique_clicks > 3`:                          clicks,
+		`stats["unique_clicks"] > 3`:                        clicks,
+		`stats["unique_" + "clicks"] > 3`:                   clicks,
+		`stats[member.id] == nil`:                           all,
+		`get(stats, "unique_clicks") == 3`:                  all,
+		`len(keys(stats)) > 3`:                              all,
+		`$env.stats.unique_clicks > 3`:                      all,
+		`let s = stats; s.unique_clicks > 3`:                all,
+		`any([stats], .unique_clicks > 3)`:                  all,
+		`stats.conversions >= 1 && stats.revenue_minor > 2`: program.StatConversions | program.StatRevenue,
+		`stats.last_conversion_at != nil || any(member.segments, # == "x" && stats.unique_clicks > 1)`: program.StatLastConversion | clicks,
+	} {
+		e, err := compileExpression(when, inGrant)
+		if err != nil {
+			t.Errorf("%s: %v", when, err)
+			continue
+		}
+		if e.Stats != want {
+			t.Errorf("%s: %04b, want %04b", when, e.Stats, want)
+		}
+	}
+	var none *program.Expression
+	if none.Uses(all) {
+		t.Error("no expression looks at stats")
+	}
+}
+
 func TestExpressions_are_refused_when_they_cannot_run(t *testing.T) {
 	for when, want := range map[string]string{
 		`member.plan == "gold"`:                                "column 8 of the expression: unknown field plan",

@@ -158,6 +158,30 @@ func TestLoadPrograms_knows_the_longest_windows(t *testing.T) {
 	}
 }
 
+func TestLoadPrograms_knows_which_orgs_watch_clicks(t *testing.T) {
+	c, err := loadText(t, `
+version: 1
+orgs:
+  - {id: none, segments: [{id: s, when: 'stats.conversions > 1'}, {id: outside}]}
+  - {id: by-segment, segments: [{id: s, when: 'stats.unique_clicks > 1'}]}
+  - id: by-grant
+    programs:
+      - id: p
+        versions:
+          - valid_from: 2026-01-01T00:00:00Z
+            currency: EUR
+            rules: [{id: g, type: grant, when: 'stats.unique_clicks > 1', rewards: [{id: x, type: cash, amount_minor: 1}]}]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for org, want := range map[string]bool{"none": false, "by-segment": true, "by-grant": true} {
+		if got := c.Orgs[org].WatchesClicks; got != want {
+			t.Errorf("%s: %v", org, got)
+		}
+	}
+}
+
 func TestLoadPrograms_gives_defaults_to_a_bare_program(t *testing.T) {
 	v := only(t, "- {valid_from: 2026-01-01T00:00:00Z, currency: EUR}", "")
 	if v.Locale != "en" || v.Zone != time.UTC || v.DedupeWindow != time.Hour || v.Margin != nil || v.ValidTo != 0 || len(v.Rules) != 0 {

@@ -5,7 +5,24 @@ package program
 type Expression struct {
 	Source  string
 	Program Evaluator
+	Stats   Stats // those that it looks at
 }
+
+// Stats is a set of the figures of `stats`.
+type Stats byte
+
+// The figures of a member in an org, over its lifetime.
+const (
+	StatConversions Stats = 1 << iota
+	StatRevenue
+	StatUniqueClicks
+	StatLastConversion
+	AllStats = StatConversions | StatRevenue | StatUniqueClicks | StatLastConversion
+)
+
+// Uses tells whether the expression looks at any of some figures; a nil one
+// looks at nothing.
+func (e *Expression) Uses(any Stats) bool { return e != nil && e.Stats&any != 0 }
 
 // Evaluator runs a compiled expression; an error counts as false (§9 (27)).
 type Evaluator interface {

@@ -59,6 +59,9 @@ type Org struct {
 	Segments []Segment
 	Access   []Access
 	Programs map[string]*Program
+	// WatchesClicks says that a segment or a grant looks at stats.unique_clicks:
+	// rewards have to hear of clicks.
+	WatchesClicks bool
 }
 
 // Team of an org.

@@ -10,7 +10,8 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/recall"
 )
 
-// Outcome implements pipeline.Work: rows, memory and dead letters of the record.
+// Outcome implements pipeline.Work: rows, memory, dead letters and what rewards
+// are told, all of the record.
 func (b *work) Outcome(ctx context.Context) (pipeline.Outcome, error) {
 	if b.catalog == nil { // a replay looks nothing else up
 		if err := b.configure(ctx); err != nil {
@@ -29,6 +30,7 @@ func (b *work) Outcome(ctx context.Context) (pipeline.Outcome, error) {
 		owners  = b.rec.Owners
 		counts  [len(verdicts)]int
 		late    int
+		told    told
 	)
 	for i := range b.clicks {
 		o := outcome(b.rec.Outcomes[i])
@@ -63,7 +65,13 @@ func (b *work) Outcome(ctx context.Context) (pipeline.Outcome, error) {
 		if o == unique && b.records[i].Time-c.Time > row.version.Attribution.Grace.Milliseconds() {
 			late++
 		}
+		if o == unique && b.watching != nil && b.watching[c.OrgID] {
+			told.add(c, row.referrer, &b.bounds, b.records[i].Offset)
+		}
 		rows.add(c, b.records[i].Offset, row)
+	}
+	if out.Messages, err = told.messages(); err != nil {
+		return pipeline.Outcome{}, err
 	}
 	out.Writes = b.memory.Write(entries, recall.TimesOf(b.bounds, b.records))
 	if len(entries) > 0 {

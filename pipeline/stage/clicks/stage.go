@@ -84,6 +84,8 @@ type worker struct {
 	catalog *program.Catalog
 	agents  *click.AgentCache
 	bots    *click.Bots
+	// watching are its orgs whose rewards look at clicks; nil when none does.
+	watching map[string]bool
 }
 
 // Decode implements pipeline.Worker. It runs ahead of the batch's other steps.
@@ -100,7 +102,7 @@ func (w *worker) Decode(bounds pipeline.Bounds, records []event.Record) (pipelin
 	return b, nil
 }
 
-// use makes a catalog's bot rules ready.
+// use makes ready what a catalog says for many batches.
 func (w *worker) use(catalog *program.Catalog) error {
 	if w.catalog == catalog {
 		return nil
@@ -110,5 +112,6 @@ func (w *worker) use(catalog *program.Catalog) error {
 		return fmt.Errorf("bot rules of revision %s: %w", catalog.Revision, err)
 	}
 	w.catalog, w.bots, w.agents = catalog, bots, click.NewAgentCache(bots)
+	w.watching = watching(catalog)
 	return nil
 }

@@ -29,10 +29,13 @@ type world struct {
 	secrets [][click.SecretBytes]byte
 	offset  int64
 	number  uint64
+
+	catalog  *program.Catalog
+	messages []pipeline.Message
 }
 
 func newWorld() *world {
-	return &world{values: map[string][]byte{}, secrets: [][click.SecretBytes]byte{{1}}}
+	return &world{values: map[string][]byte{}, secrets: [][click.SecretBytes]byte{{1}}, catalog: catalog}
 }
 
 func (w *world) Get(_ context.Context, keys []string) ([][]byte, error) {
@@ -43,7 +46,7 @@ func (w *world) Get(_ context.Context, keys []string) ([][]byte, error) {
 	return out, nil
 }
 
-func (w *world) Revision(context.Context, string) (*program.Catalog, error) { return catalog, nil }
+func (w *world) Revision(context.Context, string) (*program.Catalog, error) { return w.catalog, nil }
 
 var catalog = &program.Catalog{
 	Bots: program.BotRules{Networks: []program.BotNetwork{{Name: "lab", CIDR: "198.51.100.0/24"}}},
@@ -139,9 +142,10 @@ func (w *world) process(t testing.TB, batch ...clickAt) []string {
 	check(t, second.TakeRecord(record))
 	again, err := second.Outcome(ctx)
 	check(t, err)
-	if a, b := fmt.Sprint(outcome.Blocks), fmt.Sprint(again.Blocks); a != b {
+	if a, b := fmt.Sprint(outcome.Blocks, outcome.Messages), fmt.Sprint(again.Blocks, again.Messages); a != b {
 		t.Fatalf("a replay writes\n%s\nand not\n%s", b, a)
 	}
+	w.messages = append(w.messages, outcome.Messages...)
 
 	for _, kv := range outcome.Writes.Set {
 		w.values[kv.Key] = kv.Value
