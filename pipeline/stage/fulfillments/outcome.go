@@ -27,6 +27,9 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 		if d.Verdict == stored {
 			done.add(e, w.Offset, d)
 			entries = append(entries, k.identity(e))
+			if err := k.handOver(&out, e, d); err != nil {
+				return pipeline.Outcome{}, err
+			}
 			continue
 		}
 		letter := letterOf(e, d.Verdict, fmt.Sprintf("reward %q did not come within %s", e.RewardID, Wait))
@@ -43,6 +46,9 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 		case stored:
 			done.add(e, k.records[i].Offset, d)
 			entries = append(entries, k.identity(e))
+			if err := k.handOver(&out, e, d); err != nil {
+				return pipeline.Outcome{}, err
+			}
 		case waiting:
 			held.add(e, &k.records[i])
 		case invalid, unknownProgram:
@@ -62,6 +68,16 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 	out.Blocks = append(done.block(), held.block()...)
 	out.Counts = tally(counts)
 	return out, nil
+}
+
+// handOver publishes a decision.
+func (k *work) handOver(out *pipeline.Outcome, e *event.Fulfillment, d *decision) error {
+	if e.Type != event.TypeDecided {
+		return nil
+	}
+	m, err := hand(e, &d.Reward, k.bounds.Time)
+	out.Messages = append(out.Messages, m)
+	return err
 }
 
 // writeWaiting replaces the list of those who wait, where it changed.

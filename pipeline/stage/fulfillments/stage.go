@@ -44,6 +44,15 @@ type Reward struct {
 	Unit          string `cbor:"4,keyasint,omitempty"`
 	Remaining     int64  `cbor:"5,keyasint,omitempty"` // after its last event
 	Fulfilled     int64  `cbor:"6,keyasint,omitempty"` // sum of its fulfilled events so far
+
+	// What names it in the ledger of its beneficiary.
+	Role         event.Role `cbor:"7,keyasint,omitempty"`
+	RuleID       string     `cbor:"8,keyasint,omitempty"`
+	OwnID        string     `cbor:"9,keyasint,omitempty"` // in its rule or tier
+	TierID       string     `cbor:"10,keyasint,omitempty"`
+	Period       string     `cbor:"11,keyasint,omitempty"`
+	Occurrence   int64      `cbor:"12,keyasint,omitempty"`
+	ConversionID string     `cbor:"13,keyasint,omitempty"` // of its first event
 }
 
 // Rewards finds rewards in the books, a whole batch at once: answer i is that of

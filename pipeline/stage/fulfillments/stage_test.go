@@ -121,7 +121,8 @@ func (w *world) batch(t fataler, replayed bool, records ...event.Record) pipelin
 		must(k.TakeRecord(rec))
 		again, err := k.Outcome(context.Background())
 		must(err)
-		if !reflect.DeepEqual(again.Blocks, out.Blocks) || !reflect.DeepEqual(again.DeadLetters, out.DeadLetters) || !reflect.DeepEqual(again.Counts, out.Counts) {
+		if !reflect.DeepEqual(again.Blocks, out.Blocks) || !reflect.DeepEqual(again.DeadLetters, out.DeadLetters) || !reflect.DeepEqual(again.Counts, out.Counts) ||
+			!reflect.DeepEqual(again.Messages, out.Messages) {
 			t.Fatalf("replayed %+v, decided %+v", again, out)
 		}
 	}
@@ -203,6 +204,51 @@ func TestStage_rows(t *testing.T) {
 		if got := column(out.Blocks[0], name); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
+	}
+}
+
+// handed are the decisions of an outcome, as rewards read them.
+func handed(t *testing.T, out pipeline.Outcome) (list []event.RewardDecision) {
+	t.Helper()
+	for _, m := range out.Messages {
+		var in event.Inbound
+		if p := event.DecodeCredits(&event.Record{Key: m.Key, Value: m.Value}, &in); p != nil || m.Topic != "referral.credits" || in.Type != event.TypeRewardDecided {
+			t.Fatalf("%s: %q in %s", m.Topic, p, m.Value)
+		}
+		list = append(list, *in.Decision)
+	}
+	return list
+}
+
+// A person's decision goes to the ledger of the beneficiary, at once or when its
+// reward comes; what a provider tells goes nowhere.
+func TestStage_hands_decisions_over(t *testing.T) {
+	w := newWorld(t)
+	w.rewards["r"] = Reward{
+		Known: true, BeneficiaryID: "m", Currency: "EUR", Remaining: 5, Role: event.RoleReferrer, RuleID: "ten", OwnID: "cash",
+		TierID: "gold+1", Period: "2026-11", Occurrence: 2, ConversionID: "cv",
+	}
+	decided := func(id, reward string, decision event.Decision) event.Record {
+		return fulfilment(id, event.TypeDecided, reward, map[string]any{"decision": decision, "actor": "ana", "reason": "checked"})
+	}
+	out := w.batch(t, true, decided("e1", "r", event.Approve), fulfilment("e2", event.TypeFulfilled, "r", nil), decided("e3", "late", event.Reverse),
+		decided("e1", "r", event.Approve))
+	want := event.RewardDecision{
+		OrgID: "acme", ProgramID: "us-store", RewardID: "r", BeneficiaryID: "m", Role: event.RoleReferrer, RuleID: "ten", Reward: "cash",
+		TierID: "gold+1", Period: "2026-11", Occurrence: 2, ConversionID: "cv", Decision: event.Approve, Actor: "ana", Reason: "checked",
+		Source: "bank", EventID: "e1", Time: 1793527200000, DecidedAt: kafkaTime,
+	}
+	if got := handed(t, out); !reflect.DeepEqual(got, []event.RewardDecision{want}) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	w.rewards["late"] = Reward{Known: true, BeneficiaryID: "n", Unit: "points", Remaining: 5, Role: event.RoleMember, RuleID: "g", OwnID: "x", Period: "lifetime"}
+	w.now = kafkaTime + 1000
+	want = event.RewardDecision{
+		OrgID: "acme", ProgramID: "us-store", RewardID: "late", BeneficiaryID: "n", Role: event.RoleMember, RuleID: "g", Reward: "x", Period: "lifetime",
+		Decision: event.Reverse, Actor: "ana", Reason: "checked", Source: "bank", EventID: "e3", Time: 1793527200000, DecidedAt: kafkaTime + 1000,
+	}
+	if got := handed(t, w.batch(t, true)); !reflect.DeepEqual(got, []event.RewardDecision{want}) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
 
