@@ -132,11 +132,22 @@ func (f *reportFlags) write(out io.Writer, r programReport) error {
 		return writeReportCSV(out, r, f.program != "")
 	}
 	if len(r.Totals) == 0 {
-		fmt.Fprintln(out, "Nothing has been recorded yet: `grapevine simulate` makes traffic, `grapevine run` works it.")
+		fmt.Fprintf(out, "Nothing has been recorded%s yet: `grapevine simulate` makes traffic, `grapevine run` works it.\n", f.of())
 		return nil
 	}
 	writeReportTables(out, r, f.program != "")
 	return nil
+}
+
+// of names what the report is about, unless that is everything.
+func (f *reportFlags) of() string {
+	switch {
+	case f.program != "":
+		return " of " + printable(f.org+"/"+f.program)
+	case f.org != "":
+		return " of " + printable(f.org)
+	}
+	return ""
 }
 
 // writeReportJSON writes all of a report; money is in minor units.

@@ -112,9 +112,9 @@ func (f *statusFlags) write(out io.Writer, s *status) error {
 // unreachable is an error that names the engines that do not answer.
 func (s *status) unreachable() error {
 	var problems []error
-	for name, problem := range map[string]string{"kafka": s.Kafka.Error, "redis": s.Redis.Error, "clickhouse": s.ClickHouse.Error} {
-		if problem != "" {
-			problems = append(problems, fmt.Errorf("%s: %s", name, printable(problem)))
+	for _, engine := range []struct{ name, problem string }{{"kafka", s.Kafka.Error}, {"redis", s.Redis.Error}, {"clickhouse", s.ClickHouse.Error}} {
+		if engine.problem != "" {
+			problems = append(problems, fmt.Errorf("%s: %s", engine.name, printable(engine.problem)))
 		}
 	}
 	return errors.Join(problems...)
