@@ -81,6 +81,9 @@ type DeadLetter struct {
 	ProgramID string
 	EventID   string
 	Source    string
+	// Private are texts that the books must not hold: they are blotted out of the
+	// key there. The topic has the original.
+	Private []string
 	// Original is set when the letter is not about a record of this batch, but
 	// about one that was processed before (a code that turned out to be taken).
 	Original *Original

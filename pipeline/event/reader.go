@@ -300,9 +300,12 @@ func (r *reader) checkKey(key []byte, to body) {
 	if org != "" {
 		want = org + "/" + id
 	}
-	if key == nil {
+	switch {
+	case key == nil:
 		r.add("the record has no key, %q is due", want)
-		return
+	case len(key) == 0:
+		r.add("the record's key is \"\", %q is due", want)
+	default: // which is not told: it may be an ip and a user agent, and problems are stored
+		r.add("the record has another key, %q is due", want)
 	}
-	r.add("the record's key is %q, %q is due", key, want)
 }

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
@@ -86,7 +87,17 @@ func (t *letterTable) add(o *pipeline.Original, d pipeline.DeadLetter, ms int64)
 	t.time = append(t.time, ms)
 	t.reason = append(t.reason, d.Reason)
 	t.detail = append(t.detail, d.Detail)
-	t.key = append(t.key, string(o.Key))
+	t.key = append(t.key, withheld(string(o.Key), d.Private))
+}
+
+// withheld blots private texts out.
+func withheld(text string, private []string) string {
+	for _, p := range private {
+		if p != "" {
+			text = strings.ReplaceAll(text, p, "*")
+		}
+	}
+	return text
 }
 
 func (t *letterTable) block() pipeline.Block {

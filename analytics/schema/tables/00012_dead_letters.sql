@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS dead_letters
     kafka_offset      Int64                  COMMENT 'Offset of the record that the row came from',
     reason            LowCardinality(String) COMMENT 'Why, in a word: invalid, unknown_program, unknown_referral_code, no_exchange_rate, ...',
     detail            String                 COMMENT 'Every problem, for a person',
-    key               String                 COMMENT 'Key of the record',
+    key               String                 COMMENT 'Key of the record, ip and user agent of a click blotted out',
     kafka_incarnation LowCardinality(String) COMMENT 'Id of the topic in Kafka: a topic made anew has another',
     batch             UInt64                 COMMENT 'Number of the batch that wrote the row, counted by partition from 1',
     ingested          DateTime64(3, 'UTC')   COMMENT 'Time of that batch; the same in a replay',

@@ -130,6 +130,9 @@ func tally(counts []int) []pipeline.Count {
 func (b *work) letter(i int, o outcome) pipeline.DeadLetter {
 	c := &b.clicks[i]
 	d := pipeline.DeadLetter{Index: i, Reason: string(verdicts[o]), OrgID: c.OrgID, ProgramID: c.ProgramID, EventID: c.ID, Source: c.Source}
+	if string(b.records[i].Key) != c.VisitorID { // made of whatever the producer had at hand
+		d.Private = []string{c.IP, c.UserAgent}
+	}
 	switch o {
 	case invalid:
 		d.Detail = b.problems[i]

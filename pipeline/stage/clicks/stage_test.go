@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -237,6 +238,51 @@ func TestStage_verdicts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A producer without visitor ids may key clicks by ip and user agent: raw, they
+// stand in the topic of dead letters alone.
+func TestStage_withholds_ip_and_user_agent_from_the_books(t *testing.T) {
+	const ip, agent = "192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0"
+	w := newWorld()
+	for name, c := range map[string]struct {
+		click   clickAt
+		key     string
+		private []string
+	}{
+		"no visitor":    {clickAt{id: "1", program: "nowhere", referrer: "ann", ip: ip, agent: agent}, ip + "|" + agent, []string{ip, agent}},
+		"another key":   {clickAt{id: "2", referrer: "ann", visitor: "v", ip: ip, agent: agent}, ip + "|" + agent, []string{ip, agent}},
+		"the visitor's": {clickAt{id: "3", program: "nowhere", referrer: "ann", visitor: ip, ip: ip, agent: agent}, ip, nil},
+	} {
+		rec := c.click.record(0)
+		rec.Key = []byte(c.key)
+		letters := w.outcome(t, rec).DeadLetters
+		if len(letters) != 1 || !slices.Equal(letters[0].Private, c.private) {
+			t.Errorf("%s: %+v", name, letters)
+		}
+		if d := letters[0].Detail; c.private != nil && (strings.Contains(d, ip) || strings.Contains(d, "Firefox")) {
+			t.Errorf("%s: the detail tells %q", name, d)
+		}
+	}
+}
+
+// outcome is what becomes of one record, which is then forgotten.
+func (w *world) outcome(t testing.TB, rec event.Record) pipeline.Outcome {
+	t.Helper()
+	s := &Stage{Catalogs: w, Directory: w, Limits: event.DefaultLimits, Recall: recall.NewHasher([16]byte{9}), Secrets: w.secrets,
+		Retention: func() time.Duration { return 73 * time.Hour }}
+	worker, err := s.TakeOver(t.Context(), &pipeline.Session{Memory: w, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	check(t, err)
+	work, err := worker.Decode(pipeline.Bounds{Number: 1, Time: start}, []event.Record{rec})
+	check(t, err)
+	check(t, work.LookUp(t.Context(), pipeline.Progress{}))
+	check(t, work.Decide())
+	record, err := work.Record()
+	check(t, err)
+	check(t, work.TakeRecord(record))
+	outcome, err := work.Outcome(t.Context())
+	check(t, err)
+	return outcome
 }
 
 func TestStage_rotated_secret_still_knows_what_was_clicked(t *testing.T) {
