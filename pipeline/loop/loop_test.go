@@ -258,9 +258,11 @@ func TestLoop_carries_no_record_out_that_is_about_other_offsets(t *testing.T) {
 		o.stands = pipeline.Journal{Exists: true, Filled: !claims, Bounds: pipeline.Bounds{Partition: o.Partition(), Number: 1, End: 2, Revision: "r1"}, Facts: []byte("f"), Record: []byte("uu")}
 		l := newLoop(o.worker, wordStage{claims: claims}, 3)
 		l.State = o
-		if err := l.runOnce(t.Context(), o, l.Log); err == nil || errors.Is(err, pipeline.ErrFenced) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		if err := l.runOnce(ctx, o, l.Log); err == nil || errors.Is(err, pipeline.ErrFenced) || ctx.Err() != nil {
 			t.Errorf("claims %v: got %v", claims, err)
 		}
+		cancel()
 		if len(w.books) > 0 || len(w.published) > 0 || len(w.shared) > 0 {
 			t.Errorf("claims %v: books %v, published %v, claimed %v", claims, w.books, w.published, w.shared)
 		}
