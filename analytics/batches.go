@@ -11,11 +11,16 @@ import (
 // offsets, or of their number: what a batch does by the clock has no offset in it.
 func (b *Books) Has(ctx context.Context, bounds pipeline.Bounds, tables []string) (bool, error) {
 	p := bounds.Partition
-	args := []any{bounds.First, bounds.End, bounds.Number, p.Topic, p.ID, p.Incarnation}
+	args := []any{p.ID, bounds.First, bounds.End, p.ID, bounds.Number, p.Topic, p.Incarnation}
 	for _, name := range tables {
+		t, err := b.table(ctx, stored(name))
+		if err != nil {
+			return false, err
+		}
 		var n uint64
-		query := `SELECT count() FROM (SELECT 1 FROM ` + stored(name) + ` WHERE (kafka_offset >= ? AND kafka_offset < ? OR batch = ?)
-			AND kafka_topic = ? AND kafka_partition = ? AND kafka_incarnation = ? LIMIT 1)`
+		query := `SELECT count() FROM (SELECT 1 FROM ` + t.name + `
+			WHERE (kafka_partition = ? AND kafka_offset >= ? AND kafka_offset < ? OR ` + t.partitionColumn() + ` = ? AND batch = ?)
+			AND kafka_topic = ? AND kafka_incarnation = ? LIMIT 1)`
 		if err := b.conn.QueryRow(ctx, query, args...).Scan(&n); err != nil {
 			return false, fmt.Errorf("ask %s for rows of %s [%d, %d): %w", name, p, bounds.First, bounds.End, err)
 		}
@@ -28,13 +33,13 @@ func (b *Books) Has(ctx context.Context, bounds pipeline.Bounds, tables []string
 
 // rowsOf counts the rows that a batch has in a table. The time of the batch is
 // that of its rows, so few parts are looked at.
-func (b *Books) rowsOf(ctx context.Context, table string, bounds pipeline.Bounds) (n uint64, err error) {
+func (b *Books) rowsOf(ctx context.Context, t *table, bounds pipeline.Bounds) (n uint64, err error) {
 	p := bounds.Partition
-	err = b.conn.QueryRow(ctx, `SELECT count() FROM `+table+`
-		WHERE ingested = fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND batch = ? AND kafka_topic = ? AND kafka_partition = ? AND kafka_incarnation = ?`,
+	err = b.conn.QueryRow(ctx, `SELECT count() FROM `+t.name+`
+		WHERE ingested = fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND batch = ? AND kafka_topic = ? AND `+t.partitionColumn()+` = ? AND kafka_incarnation = ?`,
 		bounds.Time, bounds.Number, p.Topic, p.ID, p.Incarnation).Scan(&n)
 	if err != nil {
-		return 0, fmt.Errorf("ask %s for rows of %s batch %d: %w", table, p, bounds.Number, err)
+		return 0, fmt.Errorf("ask %s for rows of %s batch %d: %w", t.name, p, bounds.Number, err)
 	}
 	return n, nil
 }

@@ -74,7 +74,7 @@ func block(t testing.TB, b *Books, name string, rows int, given values) pipeline
 		t.Fatal(err)
 	}
 	out := pipeline.Block{Table: name, Rows: rows}
-	added := []string{"kafka_incarnation", "batch", "ingested", leaseColumn}
+	added := []string{"kafka_incarnation", "batch", "ingested", "batch_partition", leaseColumn}
 	for _, column := range slices.Sorted(maps.Keys(table.types)) {
 		data, ok := given[column]
 		if !ok {

@@ -95,7 +95,23 @@ func (t *table) arrange(bounds pipeline.Bounds, block pipeline.Block) (insert, e
 		pipeline.Column{Name: "batch", Data: repeat(bounds.Number, block.Rows)},
 		pipeline.Column{Name: "ingested", Data: repeat(bounds.Time, block.Rows)},
 	)
+	if name := t.partitionColumn(); name != partitionColumn {
+		ready.columns = append(ready.columns, pipeline.Column{Name: name, Data: repeat(int32(bounds.Partition.ID), block.Rows)})
+	}
 	return ready, ready.complete()
+}
+
+// partitionColumn tells the partition of a row's record, and mostly of its batch.
+const partitionColumn = "kafka_partition"
+
+// partitionColumn is the column that tells the partition of a row's batch: one of
+// its own where a batch may write about records of other partitions.
+func (t *table) partitionColumn() string {
+	const ofBatch = "batch_partition"
+	if _, ok := t.types[ofBatch]; ok {
+		return ofBatch
+	}
+	return partitionColumn
 }
 
 // complete tells which columns without a default are missing.

@@ -108,7 +108,7 @@ func (b *Books) try(ctx context.Context, bounds pipeline.Bounds, token string, u
 		return err
 	}
 	if time.Since(time.UnixMilli(bounds.Time)) > b.options.Trust {
-		switch n, err := b.rowsOf(ctx, t.name, bounds); {
+		switch n, err := b.rowsOf(ctx, t, bounds); {
 		case err != nil:
 			return err
 		case n == uint64(block.Rows): //nolint:gosec // a count

@@ -170,6 +170,28 @@ func TestWrite_of_an_old_batch_asks_the_table_first(t *testing.T) {
 	}
 }
 
+// An update can take a code from one on another partition: the dead letter tells
+// that record's place, and is this batch's row.
+func TestWrite_of_an_old_batch_knows_its_letters_about_other_partitions(t *testing.T) {
+	b := opened(t)
+	bounds := batch(1, 0, 10)
+	bounds.Time -= 2 * DefaultTrust.Milliseconds()
+	letters := func() pipeline.Block {
+		return block(t, b, "dead_letters", 2, values{"kafka_topic": repeat("referral.clicks", 2), "kafka_partition": []int32{3, 5}, "kafka_offset": []int64{7, 900}})
+	}
+	write(t, b, bounds, letters())
+	forget(t, b, "dead_letters")
+	write(t, b, bounds, letters())
+	if n := one(t, b, "SELECT count() FROM dead_letters"); n != "2" {
+		t.Fatalf("%s rows after the replay, want 2", n)
+	}
+	bounds.Partition.ID = 5 // whose batch of the same number and time is another
+	write(t, b, bounds, letters())
+	if n := one(t, b, "SELECT count() FROM dead_letters"); n != "4" {
+		t.Fatalf("%s rows after another partition's batch, want 4", n)
+	}
+}
+
 func TestWrite_retries_until_the_table_is_back(t *testing.T) {
 	retried := make(chan string, 100)
 	b := opened(t)

@@ -15,10 +15,11 @@ import (
 // What two runs of one input may differ in: when and in which batches a worker
 // did its work.
 var byWorker = []string{
-	"batch",       // where batches end is up to fetches and restarts
-	"ingested",    // the time of the batch
-	"lease_until", // of the worker that wrote the row
-	"decided_at",  // the time of the batch that decided a credit
+	"batch",           // where batches end is up to fetches and restarts
+	"ingested",        // the time of the batch
+	"batch_partition", // which of two updates finds that they list one code
+	"lease_until",     // of the worker that wrote the row
+	"decided_at",      // the time of the batch that decided a credit
 }
 
 // tables are compared row by row, found by their key. What the pipeline reads

@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS dead_letters
     key               String                 COMMENT 'Key of the record, ip and user agent of a click blotted out',
     kafka_incarnation LowCardinality(String) COMMENT 'Id of the topic in Kafka: a topic made anew has another',
     batch             UInt64                 COMMENT 'Number of the batch that wrote the row, counted by partition from 1',
+    batch_partition   Int32                  COMMENT 'Partition of that batch: another than the record''s where an update of another partition took its code',
     ingested          DateTime64(3, 'UTC')   COMMENT 'Time of that batch; the same in a replay',
     lease_until       DateTime64(3, 'UTC')   COMMENT 'Until when the worker that wrote the row was sure to own the partition',
     CONSTRAINT lease CHECK lease_until > nowInBlock64()
