@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"math"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -23,7 +24,7 @@ SELECT org_id, program_id, click_id, toUnixTimestamp64Milli(time), click_id, ref
 FROM clicks
 WHERE click_key IN (SELECT cityHash64(o, p, id) FROM wanted)
   AND (org_id, program_id, click_id) IN (SELECT o, p, id FROM wanted)
-  AND verdict = 'unique' AND toUnixTimestamp64Milli(time) BETWEEN ? AND ?
+  AND verdict = 'unique'
 SETTINGS min_table_rows_to_use_projection_index = 0, max_projection_rows_to_use_projection_index = 1000000000`
 
 // span is the time that a query asks for, both ends included, in milliseconds
@@ -35,7 +36,13 @@ func (b *Books) ByVisitor(ctx context.Context, queries []attribution.VisitorQuer
 	ids := distinct(len(queries), func(i int) wanted {
 		return wanted{queries[i].OrgID, queries[i].ProgramID, queries[i].VisitorID}
 	})
-	return b.touches(ctx, byVisitor, ids, len(queries), func(i int) span { return span{queries[i].From, queries[i].To} })
+	all := span{math.MaxInt64, math.MinInt64}
+	for i := range queries {
+		all.from, all.to = min(all.from, queries[i].From), max(all.to, queries[i].To)
+	}
+	return b.touches(ctx, byVisitor, ids, len(queries), []any{all.from, all.to}, func(i int, t *attribution.Touch) bool {
+		return queries[i].From <= t.Time && t.Time <= queries[i].To
+	})
 }
 
 // ByClickID finds the touches of click ids, all in one query.
@@ -43,29 +50,26 @@ func (b *Books) ByClickID(ctx context.Context, queries []attribution.ClickQuery)
 	ids := distinct(len(queries), func(i int) wanted {
 		return wanted{queries[i].OrgID, queries[i].ProgramID, queries[i].ClickID}
 	})
-	return b.touches(ctx, byClickID, ids, len(queries), func(i int) span { return span{queries[i].From, queries[i].To} })
+	return b.touches(ctx, byClickID, ids, len(queries), nil, func(int, *attribution.Touch) bool { return true })
 }
 
-// touches answers n queries: ClickHouse by the span of all of them, and each
-// query then by its own.
-func (b *Books) touches(ctx context.Context, query string, ids map[wanted][]int, n int, spanOf func(i int) span) ([][]attribution.Touch, error) {
+// touches answers n queries with what ClickHouse finds for all of them, each with
+// what it asks for.
+func (b *Books) touches(
+	ctx context.Context, query string, ids map[wanted][]int, n int, args []any, asks func(i int, t *attribution.Touch) bool,
+) ([][]attribution.Touch, error) {
 	answers := make([][]attribution.Touch, n)
 	if n == 0 {
 		return answers, nil
 	}
-	all := spanOf(0)
-	for i := range n {
-		s := spanOf(i)
-		all.from, all.to = min(all.from, s.from), max(all.to, s.to)
-	}
-	err := b.lookUp(ctx, query, ids, []any{all.from, all.to}, func(rows driver.Rows) error {
+	err := b.lookUp(ctx, query, ids, args, func(rows driver.Rows) error {
 		var w wanted
 		var t attribution.Touch
 		if err := rows.Scan(&w.org, &w.program, &w.id, &t.Time, &t.ClickID, &t.ReferrerID); err != nil {
 			return err
 		}
 		for _, i := range ids[w] {
-			if s := spanOf(i); s.from <= t.Time && t.Time <= s.to {
+			if asks(i, &t) {
 				answers[i] = append(answers[i], t)
 			}
 		}

@@ -10,11 +10,9 @@ type VisitorQuery struct {
 }
 
 // ClickQuery asks for the touches of one program with one click_id, whoever
-// clicked (§9 (20)). There is one, unless a producer gave an id twice.
-type ClickQuery struct {
-	OrgID, ProgramID, ClickID string
-	From, To                  int64
-}
+// clicked (§9 (20)) and whenever: one outside of the window is known, if only to
+// say so. There is one, unless a producer gave an id twice.
+type ClickQuery struct{ OrgID, ProgramID, ClickID string }
 
 // Touches finds the clicks with verdict unique. Each method answers a whole
 // batch at once, Answer i being that of query i, in any order of touches; no

@@ -40,15 +40,10 @@ func (k *work) findTouches(ctx context.Context) error {
 			continue
 		}
 		n := name(c.OrgID, c.ProgramID, c.ClickID)
-		i, ok := clicks[n]
-		if !ok {
-			i = len(byClick)
-			clicks[n] = i
-			byClick = append(byClick, attribution.ClickQuery{
-				OrgID: c.OrgID, ProgramID: c.ProgramID, ClickID: c.ClickID, From: from, To: to,
-			})
+		if _, ok := clicks[n]; !ok {
+			clicks[n] = len(byClick)
+			byClick = append(byClick, attribution.ClickQuery{OrgID: c.OrgID, ProgramID: c.ProgramID, ClickID: c.ClickID})
 		}
-		byClick[i].From, byClick[i].To = min(from, byClick[i].From), max(to, byClick[i].To)
 	}
 	if err := ask(ctx, byVisitor, visitors, k.facts.Visitors, k.options.Touches.ByVisitor); err != nil {
 		return fmt.Errorf("look up the touches of %d visitors: %w", len(byVisitor), err)

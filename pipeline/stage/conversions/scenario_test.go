@@ -328,6 +328,14 @@ func TestStage_coupon_and_click(t *testing.T) {
 	}
 }
 
+func TestStage_knows_a_click_outside_of_the_window(t *testing.T) {
+	s := newScene(t)
+	s.click("v", "old", "ann", 1)
+	s.send(sale("a", 1+31*24, data{"click_id": "old"}))
+	expect(t, "verdicts", s.verdicts(), []string{"a:unattributed:excluded:outside_window"})
+	expect(t, "candidates", s.rows[conversionsTable][0]["candidates"].([]string), []string{"click/ann/old"})
+}
+
 func TestStage_adjustments_wait_for_their_conversion(t *testing.T) {
 	s := newScene(t)
 	s.click("v", "k", "ann", 1)

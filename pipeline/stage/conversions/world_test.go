@@ -359,7 +359,7 @@ func (w *world) ByClickID(_ context.Context, queries []attribution.ClickQuery) (
 	found := make([][]attribution.Touch, len(queries))
 	for i, q := range queries {
 		for _, c := range w.touches {
-			if c.org == q.OrgID && c.program == q.ProgramID && c.ClickID == q.ClickID && q.From <= c.Time && c.Time <= q.To {
+			if c.org == q.OrgID && c.program == q.ProgramID && c.ClickID == q.ClickID {
 				found[i] = append(found[i], c.Touch)
 			}
 		}
