@@ -11,6 +11,7 @@ func commands() []*cobra.Command {
 		newSimulateCommand(),
 		newStatusCommand(),
 		newReportCommand(),
+		newExplainCommand(),
 		newRewardsCommand(),
 		newDeadLettersCommand(),
 		newMigrateCommand(),
