@@ -3,15 +3,12 @@ package member
 import (
 	"fmt"
 
-	"github.com/fxamacker/cbor/v2"
-
+	"github.com/grapevinehq/grapevine/pipeline/codec"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 )
 
 // format is the first byte of an encoded update: the version of the encoding.
 const format = 1
-
-var encoding, errEncoding = cbor.CoreDetEncOptions().EncMode()
 
 // Of takes an update from its event, at its place in the topic. Nothing of it
 // points into the record's bytes any more once it is encoded.
@@ -24,10 +21,7 @@ func Of(e *event.Member, partition int, offset int64) Update {
 
 // Encode writes an update as it is remembered: equal updates give equal bytes.
 func (u *Update) Encode() ([]byte, error) {
-	if errEncoding != nil {
-		return nil, errEncoding
-	}
-	b, err := encoding.Marshal(u)
+	b, err := codec.Marshal(u)
 	if err != nil {
 		return nil, fmt.Errorf("encode a member's update at offset %d: %w", u.Offset, err)
 	}
@@ -40,7 +34,7 @@ func (u *Update) Decode(b []byte) error {
 		return fmt.Errorf("a member's update is encoded in a way that this release does not know: run the release that wrote it, or a newer one")
 	}
 	*u = Update{}
-	if err := cbor.Unmarshal(b[1:], u); err != nil {
+	if err := codec.Unmarshal(b[1:], u); err != nil {
 		return fmt.Errorf("decode a member's update: %w", err)
 	}
 	return nil

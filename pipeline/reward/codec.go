@@ -3,19 +3,14 @@ package reward
 import (
 	"fmt"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/grapevinehq/grapevine/pipeline/codec"
 )
 
 // format is the first byte of every stored value: the version of its encoding.
 const format = 1
 
-var encMode, errEncMode = cbor.CoreDetEncOptions().EncMode()
-
 func encode(v any) ([]byte, error) {
-	if errEncMode != nil {
-		return nil, errEncMode
-	}
-	body, err := encMode.Marshal(v)
+	body, err := codec.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +21,7 @@ func decode(data []byte, v any) error {
 	if len(data) == 0 || data[0] != format {
 		return fmt.Errorf("encoding %d is not known to this release; run the release that wrote it, or a newer one", first(data))
 	}
-	return cbor.Unmarshal(data[1:], v)
+	return codec.Unmarshal(data[1:], v)
 }
 
 func first(data []byte) int {

@@ -3,10 +3,9 @@ package clicks
 import (
 	"fmt"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/click"
+	"github.com/grapevinehq/grapevine/pipeline/codec"
 )
 
 // outcome is what became of a record, in one byte of the journal. The numbers
@@ -53,7 +52,7 @@ type record struct {
 }
 
 // Record implements pipeline.Work.
-func (b *work) Record() ([]byte, error) { return cbor.Marshal(&b.rec) }
+func (b *work) Record() ([]byte, error) { return codec.Marshal(&b.rec) }
 
 // TakeRecord implements pipeline.Work.
 func (b *work) TakeRecord(data []byte) error {
@@ -68,4 +67,4 @@ func (b *work) TakeRecord(data []byte) error {
 	return nil
 }
 
-func decodeRecord(data []byte, rec *record) error { return cbor.Unmarshal(data, rec) }
+func decodeRecord(data []byte, rec *record) error { return codec.Unmarshal(data, rec) }

@@ -123,7 +123,10 @@ func (s *scene) records(events ...sent) []event.Record {
 		s.offset++
 		value, err := json.Marshal(e.body)
 		succeed(s.t, err)
-		records[i] = event.Record{Offset: s.offset, Time: golden.WrittenAt + e.hours*hour, Key: []byte(e.key), Value: value}
+		records[i] = event.Record{
+			Offset: s.offset, Time: golden.WrittenAt + e.hours*hour, Key: []byte(e.key), Value: value,
+			Headers: []event.Header{{Key: "any bytes \xff", Value: []byte{0xff}}},
+		}
 	}
 	return records
 }

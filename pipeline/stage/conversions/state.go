@@ -6,9 +6,8 @@ import (
 	"math"
 	"slices"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"github.com/grapevinehq/grapevine/pipeline/attribution"
+	"github.com/grapevinehq/grapevine/pipeline/codec"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/money"
 )
@@ -132,28 +131,9 @@ const version = 1
 
 var errVersion = errors.New("written by another release: run that one, or a newer one")
 
-// encoding is deterministic: equal values are equal bytes.
-var encoding = func() cbor.EncMode {
-	mode, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		panic(err) // the options are constant
-	}
-	return mode
-}()
-
-// decoding lifts the limits that guard against strangers' input: these bytes
-// are our own, and a batch's record may have many elements.
-var decoding = func() cbor.DecMode {
-	mode, err := cbor.DecOptions{MaxArrayElements: 1 << 30, MaxMapPairs: 1 << 30}.DecMode()
-	if err != nil {
-		panic(err) // the options are constant
-	}
-	return mode
-}()
-
 // encode writes a value behind the version.
 func encode(v any) ([]byte, error) {
-	body, err := encoding.Marshal(v)
+	body, err := codec.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
@@ -165,5 +145,5 @@ func decode(b []byte, v any) error {
 	if len(b) == 0 || b[0] != version {
 		return errVersion
 	}
-	return decoding.Unmarshal(b[1:], v)
+	return codec.Unmarshal(b[1:], v)
 }

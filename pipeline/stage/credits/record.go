@@ -3,8 +3,7 @@ package credits
 import (
 	"fmt"
 
-	"github.com/fxamacker/cbor/v2"
-
+	"github.com/grapevinehq/grapevine/pipeline/codec"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
 )
 
@@ -33,13 +32,8 @@ type letter struct {
 	Detail string `cbor:"2,keyasint"`
 }
 
-var encMode, errEncMode = cbor.CoreDetEncOptions().EncMode()
-
 func (r *record) encode() ([]byte, error) {
-	if errEncMode != nil {
-		return nil, errEncMode
-	}
-	body, err := encMode.Marshal(r)
+	body, err := codec.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("encode the record of %d credits: %w", len(r.Verdicts), err)
 	}
@@ -52,7 +46,7 @@ func (r *record) decode(data []byte, n int) error {
 		return fmt.Errorf("the record's encoding is not known to this release; run the release that wrote it, or a newer one")
 	}
 	*r = record{}
-	if err := cbor.Unmarshal(data[1:], r); err != nil {
+	if err := codec.Unmarshal(data[1:], r); err != nil {
 		return fmt.Errorf("decode the record: %w", err)
 	}
 	if len(r.Verdicts) != n {

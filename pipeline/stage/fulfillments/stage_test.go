@@ -279,7 +279,9 @@ func TestStage_dead_letters_and_redeliveries(t *testing.T) {
 
 func TestStage_waits_for_the_reward(t *testing.T) {
 	w := newWorld(t)
-	out := w.batch(t, true, fulfilment("e1", event.TypeFulfilled, "late", nil), fulfilment("e2", event.TypeFulfilled, "never", nil))
+	first := fulfilment("e1", event.TypeFulfilled, "late", nil)
+	first.Headers[0].Key = "\xff" // any bytes
+	out := w.batch(t, true, first, fulfilment("e2", event.TypeFulfilled, "never", nil))
 	if len(out.Blocks) != 1 || out.Blocks[0].Table != TableWaiting || out.Blocks[0].Rows != 2 || counts(out)["waiting"] != 2 {
 		t.Fatalf("%+v", out)
 	}

@@ -3,9 +3,8 @@ package members
 import (
 	"fmt"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/codec"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/member"
 )
@@ -102,13 +101,8 @@ type loss struct {
 // format is the first byte of facts and records: the version of their encoding.
 const format = 1
 
-var encoding, errEncoding = cbor.CoreDetEncOptions().EncMode()
-
 func encode(v any) ([]byte, error) {
-	if errEncoding != nil {
-		return nil, errEncoding
-	}
-	b, err := encoding.Marshal(v)
+	b, err := codec.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
@@ -119,5 +113,5 @@ func decode(b []byte, v any) error {
 	if len(b) == 0 || b[0] != format {
 		return fmt.Errorf("the encoding is not known to this release; run the release that wrote it, or a newer one")
 	}
-	return cbor.Unmarshal(b[1:], v)
+	return codec.Unmarshal(b[1:], v)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -381,4 +382,36 @@ func BenchmarkReferrers(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(queries)), "ns/click")
+}
+
+// The names of headers are any bytes, and a member may list any number of codes
+// within the size of an event: no record holds the partition up.
+func TestStage_takes_what_no_reader_would_expect(t *testing.T) {
+	w := newWorld(t, 1)
+	many := make([]string, 140_000)
+	for i := range many {
+		many[i] = strconv.FormatInt(int64(i), 36)
+	}
+	large := update("acme", "large", "e1", 10, codes(many...))
+	if len(large.Value) > event.MaxValueBytes {
+		t.Fatalf("%d bytes", len(large.Value))
+	}
+	bytes := []event.Header{{Key: "\xff\xfe", Value: []byte("\xfd")}}
+	odd, broken := update("acme", "odd", "e2", 20, codes("ODD")), update("acme", "broken", "e3", 30, nil)
+	odd.Headers, broken.Headers, broken.Value = bytes, bytes, []byte("\xff")
+	for _, how := range []crash{afterBegin, afterFill} {
+		w.parts[0].batch(t, how, large, odd, broken)
+		large.Value, odd.Value = update("acme", "large", "e4", 40, codes(many...)).Value, update("acme", "thief", "e5", 50, codes("ODD")).Value
+		odd.Key = []byte("acme/thief")
+	}
+	if got := w.owner(t, member.Referral, many[77_777], 60); got != "large" {
+		t.Errorf("the code belongs to %q", got)
+	}
+	var letters []string
+	for _, l := range w.letters {
+		letters = append(letters, l.Reason+" "+l.Original.Headers[0].Key)
+	}
+	if want := []string{"invalid \xff\xfe", "invalid \xff\xfe", "code_taken \xff\xfe"}; !slices.Equal(letters, want) {
+		t.Errorf("letters %q, want %q", letters, want)
+	}
 }
