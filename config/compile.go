@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/grapevinehq/grapevine/config/strict"
@@ -13,8 +14,31 @@ import (
 type compiler struct {
 	problems *Problems
 	decoder  *strict.Decoder // of files
-	versions *strict.Decoder // of versions with their template
+	versions *strict.Decoder // of versions with their template, but for their rules
+	whole    *strict.Decoder // of rules with their template
 	compiled map[expressionKey]compiledExpression
+	rules    map[ruleKey]*compiledRule
+
+	again  bool           // an earlier revision is loaded again: it passed the checks of its time
+	unread bool           // a file could not be read, so that a reference to nothing may be to that
+	read   int            // values of all files
+	merged int            // values of all rules with their templates
+	lent   int            // rules of all versions
+	over   bool           // they are too many, which was told
+	rates  map[pair]int64 // when the first rate of a pair of currencies begins
+}
+
+// Bounds of what is compiled: templates multiply what is written.
+const (
+	maxMerged = strict.MaxValues
+	maxLent   = 2_000_000
+)
+
+// doubt reports what could be carried out and cannot be meant.
+func (c *compiler) doubt(at strict.Pos, path, format string, args ...any) {
+	if !c.again {
+		c.problems.Add(at, path, format, args...)
+	}
 }
 
 // Ten thousand programs share a few expressions: each is compiled once.
@@ -33,7 +57,9 @@ func newCompiler() *compiler {
 	return &compiler{
 		problems: problems,
 		decoder:  decoder(problems),
-		versions: &strict.Decoder{Enums: enums, Problems: problems},
+		versions: &strict.Decoder{Enums: enums, Problems: problems, RawTypes: map[reflect.Type]bool{reflect.TypeFor[RuleSpec](): true}},
+		whole:    &strict.Decoder{Enums: enums, Problems: problems},
+		rules:    map[ruleKey]*compiledRule{},
 		compiled: map[expressionKey]compiledExpression{},
 	}
 }
@@ -76,7 +102,7 @@ func (d distinct) first(id ID, at strict.Pos, path string) bool {
 }
 
 // catalog compiles what all files hold together.
-func (c *compiler) catalog(parts []*ProgramsFile) *program.Catalog {
+func (c *compiler) catalog(parts []*ProgramsFile, orgs []*OrgSpec) *program.Catalog {
 	out := &program.Catalog{Orgs: map[string]*program.Org{}}
 	var rates []RateSpec
 	for _, part := range parts {
@@ -84,9 +110,9 @@ func (c *compiler) catalog(parts []*ProgramsFile) *program.Catalog {
 		out.Bots.Networks = append(out.Bots.Networks, networks(part.Bots)...)
 		out.Bots.UserAgents = append(out.Bots.UserAgents, agents(part.Bots)...)
 	}
-	out.Rates = c.rates(rates)
-	for _, org := range c.orgs(parts) {
-		if org.ID != "" {
+	out.Rates = c.rateTable(rates)
+	for _, org := range orgs {
+		if org.ID != "" && !c.problems.Full() {
 			out.Orgs[string(org.ID)] = c.org(org)
 		}
 	}
@@ -146,12 +172,16 @@ func agents(b BotsSpec) (out []program.BotAgent) {
 	return out
 }
 
-// rates sorts exchange rates by pair and time.
-func (c *compiler) rates(specs []RateSpec) []program.Rate {
+// pair is two currencies of exchange rates.
+type pair struct{ from, to Currency }
+
+// rateTable sorts exchange rates by pair and time.
+func (c *compiler) rateTable(specs []RateSpec) []program.Rate {
 	type key struct {
-		from, to Currency
-		at       int64
+		pair
+		at int64
 	}
+	c.rates = map[pair]int64{}
 	seen := map[key]strict.Pos{}
 	out := make([]program.Rate, 0, len(specs))
 	for i := range specs {
@@ -159,12 +189,15 @@ func (c *compiler) rates(specs []RateSpec) []program.Rate {
 		if s.From == s.To && s.From != "" {
 			c.problems.Add(s.Where("to"), "exchange_rates", "must be another currency than `from`")
 		}
-		k := key{s.From, s.To, s.ValidFrom.UnixMilli()}
+		k := key{pair{s.From, s.To}, s.ValidFrom.UnixMilli()}
 		if before, twice := seen[k]; twice {
 			c.problems.Add(s.Where(""), "exchange_rates", "the rate from %s to %s at %s stands here again; the first is at %s",
 				s.From, s.To, instant(s.ValidFrom), before)
 		}
 		seen[k] = s.Where("")
+		if first, known := c.rates[k.pair]; !known || k.at < first {
+			c.rates[k.pair] = k.at
+		}
 		out = append(out, program.Rate{
 			From: string(s.From), To: string(s.To), ValidFrom: k.at,
 			Text: s.Rate.Text, Numerator: s.Rate.Numerator, Denominator: s.Rate.Denominator,

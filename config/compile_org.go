@@ -13,6 +13,7 @@ import (
 type scope struct {
 	teams     map[ID]strict.Pos
 	budgets   map[ID]strict.Pos
+	budget    map[ID]*BudgetSpec
 	segments  map[ID]strict.Pos
 	programs  map[ID]strict.Pos
 	templates map[ID]*strict.Node // without their id, ready to lie under a version
@@ -24,13 +25,16 @@ func (c *compiler) org(spec *OrgSpec) *program.Org {
 		ID: string(spec.ID), Name: spec.Name,
 		Teams: map[string]program.Team{}, Budgets: map[string]*program.Budget{}, Programs: map[string]*program.Program{},
 	}
-	s := &scope{}
+	s := &scope{budget: map[ID]*BudgetSpec{}}
 	s.teams = c.teams(spec, out, path)
 	s.budgets = c.budgets(spec, out, path, s)
 	s.segments = c.segments(spec, out, path)
-	s.templates = c.templates(spec, path)
+	s.templates = c.templates(spec, s, path)
 	once := c.distinct("program")
 	for i := range spec.Programs {
+		if c.over || c.problems.Full() {
+			break
+		}
 		p := &spec.Programs[i]
 		at := path + ".programs[" + string(p.ID) + "]"
 		compiled := c.program(p, out.ID, s, at)
@@ -62,6 +66,7 @@ func (c *compiler) budgets(spec *OrgSpec, out *program.Org, path string, s *scop
 		at := path + ".budgets[" + string(b.ID) + "]"
 		c.known(b.Team, s.teams, "team", b.Where("team"), at)
 		if once.first(b.ID, b.Where("id"), at) {
+			s.budget[b.ID] = b
 			out.Budgets[string(b.ID)] = &program.Budget{
 				ID: string(b.ID), Team: string(b.Team), Period: b.Period, LimitMinor: b.LimitMinor, Currency: string(b.Currency),
 			}
@@ -85,11 +90,12 @@ func (c *compiler) segments(spec *OrgSpec, out *program.Org, path string) map[ID
 
 // templates keeps the trees; each was decoded on its own already, so that one
 // nobody uses is checked too.
-func (c *compiler) templates(spec *OrgSpec, path string) map[ID]*strict.Node {
+func (c *compiler) templates(spec *OrgSpec, s *scope, path string) map[ID]*strict.Node {
 	once := c.distinct("template")
 	out := map[ID]*strict.Node{}
 	for i := range spec.Templates {
 		t := &spec.Templates[i]
+		c.template(t, s, path+".templates["+string(t.ID)+"]")
 		if once.first(t.ID, t.Where("id"), path+".templates") {
 			out[t.ID] = t.Node().Without("id")
 		}
@@ -109,6 +115,7 @@ func (c *compiler) access(spec *OrgSpec, out *program.Org, path string, s *scope
 		case a.Role == "owner" && len(a.Programs) > 0:
 			c.problems.Add(a.Where("programs"), at, "an owner sees every program of the org; leave `programs` out or make the role analyst")
 		}
+		c.noRepetition(texts(a.Programs), a.Where("programs"), at)
 		programs := make([]string, 0, len(a.Programs))
 		for _, id := range a.Programs {
 			c.known(id, s.programs, "program", a.Where("programs"), at)
@@ -120,13 +127,20 @@ func (c *compiler) access(spec *OrgSpec, out *program.Org, path string, s *scope
 
 // known reports a reference to a thing that is not there.
 func (c *compiler) known(id ID, in map[ID]strict.Pos, what string, at strict.Pos, path string) {
-	if _, ok := in[id]; ok || id == "" {
+	if _, ok := in[id]; ok || id == "" || c.unread {
 		return
 	}
 	c.unknown(id, slices.Collect(maps.Keys(in)), what, at, path)
 }
 
+// hints is how many problems are worth the search for what was meant.
+const hints = 100
+
 func (c *compiler) unknown(id ID, ids []ID, what string, at strict.Pos, path string) {
+	if c.problems.Count() > hints {
+		c.problems.Add(at, path, "there is no %s %q", what, id)
+		return
+	}
 	words := make([]string, len(ids))
 	for i, w := range ids {
 		words[i] = string(w)

@@ -20,6 +20,13 @@ const (
 	defaultLocale       = "en"
 )
 
+const (
+	// maxGrace bounds a wait that holds up a whole partition.
+	maxGrace = 24 * time.Hour
+	// longDedupe is worth a warning: Redis remembers every click as long as that.
+	longDedupe = 366 * 24 * time.Hour
+)
+
 var defaultOrder = []program.CandidateKind{program.CandidateCoupon, program.CandidateClick, program.CandidateTouch}
 
 func (c *compiler) program(spec *ProgramSpec, org string, s *scope, path string) *program.Program {
@@ -27,11 +34,12 @@ func (c *compiler) program(spec *ProgramSpec, org string, s *scope, path string)
 	c.known(spec.Team, s.teams, "team", spec.Where("team"), path)
 	var template *strict.Node
 	if spec.Template != "" {
-		if template = s.templates[spec.Template]; template == nil {
+		if template = s.templates[spec.Template]; template == nil && !c.unread {
 			c.unknown(spec.Template, slices.Collect(maps.Keys(s.templates)), "template", spec.Where("template"), path)
 		}
 	}
 	var versions []placedVersion
+	var merged []mergedVersion
 	for i := range spec.Versions {
 		node := spec.Versions[i].Node()
 		if node == nil {
@@ -40,14 +48,24 @@ func (c *compiler) program(spec *ProgramSpec, org string, s *scope, path string)
 		version := &VersionSpec{}
 		at := path + ".versions[" + strconv.Itoa(i) + "]"
 		c.versions.Decode(strict.Merge(template, node), at, version)
-		compiled := c.version(version, s, at)
+		rules := c.rulesOf(version, s, at)
+		compiled := c.version(version, rules, at)
+		c.together(version, rules, spec, s, at)
+		merged = append(merged, mergedVersion{version, rules})
 		if !version.ValidFrom.IsZero() { // else reported already
 			versions = append(versions, placedVersion{compiled, version.Where("valid_from")})
 		}
 	}
 	out.Versions = c.inOrder(versions, path)
-	out.Goals = c.goals(spec, path)
+	c.overVersions(merged, path)
+	out.Goals = c.goals(spec, out.Versions, path)
 	return out
+}
+
+// mergedVersion is a version with its template, and its rules.
+type mergedVersion struct {
+	*VersionSpec
+	rules []*compiledRule
 }
 
 type placedVersion struct {
@@ -76,7 +94,7 @@ func (c *compiler) inOrder(versions []placedVersion, path string) []*program.Ver
 	return out
 }
 
-func (c *compiler) goals(spec *ProgramSpec, path string) (out []program.Goal) {
+func (c *compiler) goals(spec *ProgramSpec, versions []*program.Version, path string) (out []program.Goal) {
 	once := c.distinct("goal")
 	for i := range spec.Goals {
 		g := &spec.Goals[i]
@@ -84,6 +102,8 @@ func (c *compiler) goals(spec *ProgramSpec, path string) (out []program.Goal) {
 		once.first(g.ID, g.Where("id"), at)
 		if g.Has("from") && g.Has("to") && !g.From.Before(g.To.Time) {
 			c.problems.Add(g.Where("to"), at, "`to` must be later than `from`")
+		} else if !anyValid(versions, g.From.UnixMilli(), g.To.UnixMilli()) {
+			c.problems.Warn(g.Where("from"), at, "no version is valid between `from` and `to`: nothing will count")
 		}
 		out = append(out, program.Goal{
 			ID: string(g.ID), Metric: g.Metric, Target: g.Target, From: g.From.UnixMilli(), To: g.To.UnixMilli(),
@@ -92,7 +112,14 @@ func (c *compiler) goals(spec *ProgramSpec, path string) (out []program.Goal) {
 	return out
 }
 
-func (c *compiler) version(spec *VersionSpec, s *scope, path string) *program.Version {
+// anyValid says whether one of the versions is valid at some time of a span.
+func anyValid(versions []*program.Version, from, to int64) bool {
+	return slices.ContainsFunc(versions, func(v *program.Version) bool {
+		return v.ValidFrom < to && (v.ValidTo == 0 || from < v.ValidTo)
+	})
+}
+
+func (c *compiler) version(spec *VersionSpec, rules []*compiledRule, path string) *program.Version {
 	out := &program.Version{
 		ValidFrom:    spec.ValidFrom.UnixMilli(),
 		ValidFromRaw: instant(spec.ValidFrom),
@@ -103,18 +130,18 @@ func (c *compiler) version(spec *VersionSpec, s *scope, path string) *program.Ve
 		Margin:       spec.Margin,
 		Attribution:  c.attribution(spec, path+".attribution"),
 	}
+	if out.DedupeWindow > longDedupe {
+		c.problems.Warn(spec.Where("dedupe_window"), path, "Redis remembers the clicks of every program for the longest `dedupe_window`, here %s", spec.DedupeWindow)
+	}
 	if spec.ValidTo != nil {
 		out.ValidTo = spec.ValidTo.UnixMilli()
 		if out.ValidTo <= out.ValidFrom {
 			c.problems.Add(spec.Where("valid_to"), path, "`valid_to` must be later than `valid_from`")
 		}
 	}
-	once := c.distinct("rule")
-	for i := range spec.Rules {
-		r := &spec.Rules[i]
-		at := path + ".rules[" + string(r.ID) + "]"
-		once.first(r.ID, r.Where("id"), at)
-		out.Rules = append(out.Rules, c.rule(r, s, at))
+	out.Rules = make([]*program.Rule, len(rules))
+	for i, r := range rules {
+		out.Rules[i] = r.rule
 	}
 	return out
 }
@@ -132,6 +159,12 @@ func (c *compiler) attribution(v *VersionSpec, path string) program.Attribution 
 	}
 	if len(out.Order) == 0 {
 		out.Order = defaultOrder
+	}
+	if out.Window == 0 {
+		c.problems.Warn(spec.Where("window"), path, "a `window` of 0 lets only a touch at the very time of a conversion count")
+	}
+	if out.Grace > maxGrace {
+		c.doubt(v.Where("attribution_grace"), path, "`attribution_grace` must be at most %s: every conversion waits for it", maxGrace)
 	}
 	if out.HalfLife <= 0 {
 		c.problems.Add(spec.Where("half_life"), path, "`half_life` must be more than 0")
@@ -151,10 +184,12 @@ func (c *compiler) attribution(v *VersionSpec, path string) program.Attribution 
 }
 
 func (c *compiler) noRepetition(values []string, at strict.Pos, path string) {
-	for i, v := range values {
-		if v != "" && slices.Contains(values[:i], v) {
+	seen := make(map[string]bool, len(values))
+	for _, v := range values {
+		if v != "" && seen[v] {
 			c.problems.Add(at, path, "names %q twice", v)
 		}
+		seen[v] = true
 	}
 }
 

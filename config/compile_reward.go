@@ -9,19 +9,23 @@ import (
 const defaultUnit = "points"
 
 func (c *compiler) rewards(specs []RewardSpec, of program.RuleType, path string) []program.Reward {
-	once := c.distinct("reward")
+	c.rewardIDs(specs, path)
 	out := make([]program.Reward, 0, len(specs))
 	for i := range specs {
-		r := &specs[i]
-		at := path + ".rewards[" + string(r.ID) + "]"
-		once.first(r.ID, r.Where("id"), at)
-		out = append(out, c.reward(r, of, at))
+		out = append(out, c.reward(&specs[i], of, path+".rewards["+string(specs[i].ID)+"]"))
 	}
 	return out
 }
 
+func (c *compiler) rewardIDs(specs []RewardSpec, path string) {
+	once := c.distinct("reward")
+	for i := range specs {
+		once.first(specs[i].ID, specs[i].Where("id"), path+".rewards["+string(specs[i].ID)+"]")
+	}
+}
+
 func (c *compiler) reward(spec *RewardSpec, of program.RuleType, path string) program.Reward {
-	out := program.Reward{ID: string(spec.ID), Type: string(spec.Type), To: spec.To, Unit: spec.Unit}
+	out := program.Reward{ID: string(spec.ID), Type: string(spec.Type), To: spec.To, Unit: string(spec.Unit)}
 	c.worth(spec, of, path)
 	c.foreignRewardKeys(spec, of, path)
 	if of == program.PerConversion {
@@ -37,7 +41,7 @@ func (c *compiler) reward(spec *RewardSpec, of program.RuleType, path string) pr
 		if out.Unit == "" && out.Type == "points" {
 			out.Unit = defaultUnit
 		}
-		if out.Unit == "" {
+		if out.Unit == "" && !spec.Has("unit") {
 			c.problems.Add(spec.Where("quantity"), path, "a `quantity` needs a `unit`")
 		}
 	} else if spec.Unit != "" {

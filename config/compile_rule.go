@@ -27,11 +27,63 @@ var keysOf = map[string][]program.RuleType{
 // keptKeys are those whose place a rule remembers, see Unsupported.
 var keptKeys = []string{"type", "when", "segments", "except_segments", "segment", "limit", "budget", "hold", "metric", "tiers", "rewards"}
 
+// compiledRule is a rule as it is written, template included, and compiled.
+type compiledRule struct {
+	spec              *RuleSpec
+	rule              *program.Rule
+	money, quantities bool // what it gives
+}
+
+// ruleKey finds a rule that was compiled for an org already: ten thousand
+// programs share those of a template.
+type ruleKey struct {
+	node *strict.Node
+	in   *scope
+}
+
+// rulesOf compiles the rules of a version.
+func (c *compiler) rulesOf(version *VersionSpec, s *scope, path string) []*compiledRule {
+	once := c.distinct("rule")
+	out := make([]*compiledRule, 0, len(version.Rules))
+	c.lent += len(version.Rules)
+	for i := range version.Rules {
+		node := version.Rules[i].Node()
+		if node == nil {
+			continue // was no map
+		}
+		if c.merged > maxMerged || c.lent > maxLent {
+			c.over = true
+			c.problems.Add(version.Where(""), path, "with this version there are more than %d values or %d rules, what is inherited included; at most so many are compiled", maxMerged, maxLent)
+			break
+		}
+		key := ruleKey{node, s}
+		one := c.rules[key]
+		if one == nil {
+			one = c.compileRule(node, s, path+".rules"+strict.ItemName(node, i))
+			c.rules[key] = one
+		}
+		once.first(one.spec.ID, one.spec.Where("id"), path+".rules["+string(one.spec.ID)+"]")
+		out = append(out, one)
+	}
+	return out
+}
+
+func (c *compiler) compileRule(node *strict.Node, s *scope, path string) *compiledRule {
+	c.merged += node.Values()
+	one := &compiledRule{spec: &RuleSpec{}}
+	c.whole.Decode(node, path, one.spec)
+	one.rule = c.rule(one.spec, s, path)
+	one.money, one.quantities = worths(one.spec)
+	c.placeholders(one, path)
+	c.bounds(one, path)
+	return one
+}
+
 func (c *compiler) rule(spec *RuleSpec, s *scope, path string) *program.Rule {
 	out := &program.Rule{
 		ID: string(spec.ID), Type: spec.Type,
-		Name:           c.messages(spec.Name, spec.Where("name"), path+".name"),
-		Message:        c.messages(spec.Message, spec.Where("message"), path+".message"),
+		Name:           c.texts(spec.Node().Get("name"), spec.Name, path+".name"),
+		Message:        c.texts(spec.Node().Get("message"), spec.Message, path+".message"),
 		Kinds:          kinds(spec.Kinds),
 		MinAmountMinor: spec.MinAmountMinor,
 		Segments:       texts(spec.Segments),
@@ -92,20 +144,6 @@ func keyPositions(spec *RuleSpec) map[string]program.Position {
 	return out
 }
 
-func (c *compiler) messages(in map[Locale]string, at strict.Pos, path string) map[string]string {
-	if len(in) == 0 {
-		return nil
-	}
-	out := make(map[string]string, len(in))
-	for locale, text := range in {
-		out[string(locale)] = text
-		if err := program.CheckText(text); err != nil {
-			c.problems.Add(at, path+"."+string(locale), "%v", err)
-		}
-	}
-	return out
-}
-
 func (c *compiler) references(spec *RuleSpec, s *scope, path string) {
 	for _, id := range spec.Segments {
 		c.known(id, s.segments, "segment", spec.Where("segments"), path)
@@ -116,6 +154,8 @@ func (c *compiler) references(spec *RuleSpec, s *scope, path string) {
 			c.problems.Add(spec.Where("except_segments"), path, "the segment %q is both asked for and excepted", id)
 		}
 	}
+	c.noRepetition(texts(spec.Segments), spec.Where("segments"), path+".segments")
+	c.noRepetition(texts(spec.ExceptSegments), spec.Where("except_segments"), path+".except_segments")
 	c.known(spec.Segment, s.segments, "segment", spec.Where("segment"), path)
 	c.known(spec.Budget, s.budgets, "budget", spec.Where("budget"), path)
 }
@@ -173,17 +213,28 @@ func (c *compiler) tiers(spec *RuleSpec, out *program.Rule, path string) {
 		t := &spec.Tiers[i]
 		at := path + ".tiers[" + string(t.ID) + "]"
 		once.first(t.ID, t.Where("id"), at)
-		if i > 0 && t.SameList(spec.Tiers[i-1].At) && t.Threshold <= spec.Tiers[i-1].Threshold {
-			c.problems.Add(t.Where("threshold"), at, "thresholds must ascend: %d after %d", t.Threshold, spec.Tiers[i-1].Threshold)
-		}
 		tier := program.Tier{ID: string(t.ID), Threshold: t.Threshold, Rewards: c.rewards(t.Rewards, spec.Type, at)}
 		if t.RepeatEvery != nil {
 			tier.RepeatEvery = *t.RepeatEvery
 		}
 		out.Tiers = append(out.Tiers, tier)
 	}
+	c.ascending(spec.Tiers, path)
 	slices.SortStableFunc(out.Tiers, func(a, b program.Tier) int { return cmp.Compare(a.Threshold, b.Threshold) })
 	c.sortedTiers(spec, out, path)
+}
+
+// ascending checks the thresholds of tiers that were written in one list.
+func (c *compiler) ascending(tiers []TierSpec, path string) {
+	for i := range tiers {
+		t := &tiers[i]
+		if i == 0 || !t.SameList(tiers[i-1].At) || !t.Has("threshold") || !tiers[i-1].Has("threshold") {
+			continue
+		}
+		if before := tiers[i-1].Threshold; t.Threshold <= before {
+			c.problems.Add(t.Where("threshold"), path+".tiers["+string(t.ID)+"]", "thresholds must ascend: %d after %d", t.Threshold, before)
+		}
+	}
 }
 
 // sortedTiers checks what only holds of the tiers in their order, which a

@@ -11,8 +11,9 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/program"
 )
 
-// expected are the problems that comments of a bad file announce, by line.
-func expected(t *testing.T, path string) map[int][]string {
+// expected are the problems that comments of a bad file announce, by line, or
+// the warnings.
+func expected(t *testing.T, path, what string) map[int][]string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -20,7 +21,7 @@ func expected(t *testing.T, path string) map[int][]string {
 	}
 	out := map[int][]string{}
 	for i, line := range strings.Split(string(text), "\n") {
-		for _, want := range strings.Split(line, " # problem: ")[1:] {
+		for _, want := range strings.Split(line, " # "+what+": ")[1:] {
 			out[i+1] = append(out[i+1], strings.TrimSpace(want))
 		}
 	}
@@ -34,26 +35,47 @@ func TestLoadPrograms_names_every_problem_at_its_line(t *testing.T) {
 	}
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			want := expected(t, path)
+			want := expected(t, path, "problem")
 			_, err := LoadPrograms(path)
 			var problems *Problems
 			if !errors.As(err, &problems) {
 				t.Fatalf("error %v", err)
 			}
-			for _, p := range problems.List {
-				if p.Pos.File != path || p.Pos.Column < 1 {
-					t.Errorf("no place: %v", p)
-				}
-				if !take(want, p.Pos.Line, p.Text) {
-					t.Errorf("not expected: %v", p)
-				}
-			}
-			for line, texts := range want {
-				for _, text := range texts {
-					t.Errorf("%s:%d: missing: %s", path, line, text)
-				}
-			}
+			announced(t, path, problems.List, want)
 		})
+	}
+}
+
+// announced compares what was found with what the comments say, both ways.
+func announced(t *testing.T, path string, found []Problem, want map[int][]string) {
+	t.Helper()
+	for _, p := range found {
+		if p.Pos.File != path || p.Pos.Column < 1 {
+			t.Errorf("no place: %v", p)
+		}
+		if !take(want, p.Pos.Line, p.Text) {
+			t.Errorf("not expected: %v", p)
+		}
+	}
+	for line, texts := range want {
+		for _, text := range texts {
+			t.Errorf("%s:%d: missing: %s", path, line, text)
+		}
+	}
+}
+
+func TestReadPrograms_warns_of_what_is_hardly_meant(t *testing.T) {
+	const path = "testdata/warned/programs.yaml"
+	programs, err := ReadPrograms(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	announced(t, path, programs.Warnings, expected(t, path, "warning"))
+	for _, quiet := range []string{example, golden, "../programs.yaml"} {
+		programs, err := ReadPrograms(quiet)
+		if err != nil || len(programs.Warnings) > 0 {
+			t.Errorf("%s: error %v, warnings %v", quiet, err, programs.Warnings)
+		}
 	}
 }
 

@@ -8,49 +8,85 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/program"
 )
 
-// LoadPrograms reads a file or a folder of files (.yaml, .yml) into a catalog.
-// A *Problems lists every fault with file, line and column; other errors are
-// files that could not be read.
-func LoadPrograms(path string) (*program.Catalog, error) {
+// Programs is what the files of programs say.
+type Programs struct {
+	Catalog *program.Catalog
+	// Warnings are what can be carried out and is hardly meant, by place.
+	Warnings []Problem
+
+	parts []*ProgramsFile
+	orgs  []*OrgSpec // of all files, brought together
+}
+
+// ReadPrograms reads a file or a folder of files (.yaml, .yml). A *Problems
+// lists every fault with file, line and column; other errors are files that
+// could not be read.
+func ReadPrograms(path string) (*Programs, error) {
 	files, err := readSource(path)
 	if err != nil {
 		return nil, err
 	}
-	return compile(files, pack(files))
+	return newCompiler().compile(files)
+}
+
+// LoadPrograms is [ReadPrograms] for who wants the catalog alone.
+func LoadPrograms(path string) (*program.Catalog, error) {
+	programs, err := ReadPrograms(path)
+	if err != nil {
+		return nil, err
+	}
+	return programs.Catalog, nil
 }
 
 // LoadSource makes the catalog of an earlier revision again from its Source;
-// it is the same but for the folder that its positions name.
+// it is the same but for the folder that its positions name. What was taken
+// once is taken again, also when a newer release would advise against it.
 func LoadSource(source []byte) (*program.Catalog, error) {
 	files, err := unpack(source)
 	if err != nil {
 		return nil, fmt.Errorf("load a revision of %d bytes: %w", len(source), err)
 	}
-	return compile(files, source)
+	c := newCompiler()
+	c.again = true
+	programs, err := c.compile(files)
+	if err != nil {
+		return nil, err
+	}
+	return programs.Catalog, nil
 }
 
 // compile goes from text to catalog: parse and decode each file, bring the
 // orgs together, then check and compile what they hold.
-func compile(files []sourceFile, source []byte) (*program.Catalog, error) {
-	c := newCompiler()
-	var parts []*ProgramsFile
+func (c *compiler) compile(files []sourceFile) (*Programs, error) {
+	out := &Programs{}
 	for _, f := range files {
 		if part := c.decodeFile(f); part != nil {
-			parts = append(parts, part)
+			out.parts = append(out.parts, part)
 		}
 	}
-	catalog := c.catalog(parts)
+	out.orgs = c.orgs(out.parts)
+	out.Catalog = c.catalog(out.parts, out.orgs)
 	if err := c.problems.Err(); err != nil {
 		return nil, err
 	}
-	catalog.Source = source
-	catalog.Revision = revision(source)
-	return catalog, nil
+	out.Warnings = c.problems.Warnings
+	out.Catalog.Source = pack(files)
+	out.Catalog.Revision = revision(out.Catalog.Source)
+	return out, nil
 }
 
 func (c *compiler) decodeFile(f sourceFile) *ProgramsFile {
+	if c.problems.Full() {
+		return nil
+	}
 	root := strict.Parse(f.path, f.text, c.problems)
 	if root == nil {
+		c.unread = true
+		return nil
+	}
+	if c.read += root.Values(); c.read > strict.MaxValues {
+		c.problems.Add(root.Pos, "", "with this file there are more than %d values; at most so many are read", strict.MaxValues)
+		c.unread = true
 		return nil
 	}
 	part := &ProgramsFile{}

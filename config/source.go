@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -24,7 +25,9 @@ type sourceFile struct {
 
 const (
 	sourceHeader = "grapevine programs 1\n"
-	maxFileBytes = 64 << 20
+	// Bounds of what is read: a revision is kept whole in Redis and in the books.
+	maxBytes   = 64 << 20 // of all files together
+	maxEntries = 200_000  // of a folder, whatever they are
 )
 
 // readSource reads a file, or every .yaml and .yml file under a folder, sorted
@@ -35,7 +38,7 @@ func readSource(from string) ([]sourceFile, error) {
 		return nil, fmt.Errorf("read programs: %w", err)
 	}
 	if !info.IsDir() {
-		text, err := readFile(from)
+		text, err := readFile(from, maxBytes)
 		return []sourceFile{{filepath.Base(from), from, text}}, err
 	}
 	names, err := programFiles(from)
@@ -46,12 +49,14 @@ func readSource(from string) ([]sourceFile, error) {
 		return nil, fmt.Errorf("read programs: the folder %s holds no .yaml file", from)
 	}
 	files := make([]sourceFile, len(names))
+	left := int64(maxBytes)
 	for i, name := range names {
 		p := filepath.Join(from, filepath.FromSlash(name))
-		text, err := readFile(p)
+		text, err := readFile(p, left)
 		if err != nil {
 			return nil, err
 		}
+		left -= int64(len(text))
 		files[i] = sourceFile{name, p, text}
 	}
 	return files, nil
@@ -61,9 +66,13 @@ func readSource(from string) ([]sourceFile, error) {
 // Links to files are followed, as a mounted configuration map is made of them.
 func programFiles(folder string) (names []string, err error) {
 	tree := os.DirFS(folder)
+	entries := 0
 	err = fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		if entries++; entries > maxEntries {
+			return fmt.Errorf("the folder %s holds more than %d files and folders; name the one with the programs", folder, maxEntries)
 		}
 		if name != "." && strings.HasPrefix(entry.Name(), ".") {
 			if entry.IsDir() {
@@ -88,19 +97,29 @@ func programFiles(folder string) (names []string, err error) {
 	return names, err
 }
 
-func readFile(path string) ([]byte, error) {
+// readFile reads a file of at most so many bytes. What is no file, such as a
+// device, might never end.
+func readFile(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("read programs: %w", err)
 	}
-	if info.Size() > maxFileBytes {
-		return nil, fmt.Errorf("read programs: %s is larger than %d MiB; split it into a folder of files", path, maxFileBytes>>20)
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read programs: %s is neither a file nor a folder", path)
 	}
-	text, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read programs: %w", err)
 	}
-	return text, nil
+	defer file.Close() //nolint:errcheck // it was only read
+	text := bytes.NewBuffer(make([]byte, 0, min(info.Size(), most)+bytes.MinRead))
+	if _, err := text.ReadFrom(io.LimitReader(file, most+1)); err != nil {
+		return nil, fmt.Errorf("read programs: %w", err)
+	}
+	if int64(text.Len()) > most {
+		return nil, fmt.Errorf("read programs: with %s there are more than %d MiB of them", path, maxBytes>>20)
+	}
+	return text.Bytes(), nil
 }
 
 // pack is the canonical text of a revision: a header, then for each file its

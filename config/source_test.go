@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -20,6 +21,31 @@ func TestLoadSource_gives_the_same_catalog_again(t *testing.T) {
 	}
 	if strip(again); !reflect.DeepEqual(again, strip(first)) {
 		t.Errorf("another catalog:\n%+v\n%+v", again, first)
+	}
+}
+
+// A later release may advise against what an earlier one took: batches that it
+// decided must be carried out all the same.
+func TestLoadSource_takes_again_what_is_now_doubted(t *testing.T) {
+	files := []sourceFile{{"p.yaml", "p.yaml", []byte(`version: 1
+orgs:
+  - id: o
+    teams: [{id: a}, {id: b}]
+    budgets: [{id: as, team: a, period: month, limit_minor: 5, currency: USD}]
+    programs:
+      - id: p
+        team: b
+        versions:
+          - valid_from: 2026-01-01T00:00:00Z
+            currency: EUR
+            rules: [{id: r, type: per_conversion, budget: as, rewards: [{id: x, type: cash, flat_minor: 1}]}]
+`)}}
+	_, err := newCompiler().compile(files)
+	if err == nil || strings.Count(err.Error(), "\n") != 1 {
+		t.Errorf("error %v", err)
+	}
+	if c, err := LoadSource(pack(files)); err != nil || c.Program("o", "p").Versions[0].Rules[0].Budget != "as" {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -20,11 +20,11 @@ type ProgramsFile struct {
 	// Version of the file format.
 	Version int `json:"version" jsonschema:"required,minimum=1,maximum=1"`
 	// ExchangeRates convert conversions into the currency of their program.
-	ExchangeRates []RateSpec `json:"exchange_rates,omitempty"`
+	ExchangeRates []RateSpec `json:"exchange_rates,omitempty" jsonschema:"maxItems=1000000"`
 	// Bots are rules beside the built-in list of crawlers.
 	Bots BotsSpec `json:"bots,omitempty"`
 	// Orgs are the organisations, each seen by itself alone.
-	Orgs []OrgSpec `json:"orgs,omitempty"`
+	Orgs []OrgSpec `json:"orgs,omitempty" jsonschema:"maxItems=10000"`
 }
 
 // RateSpec says what one unit of a currency is worth in another.
@@ -43,9 +43,9 @@ type RateSpec struct {
 // BotsSpec are the configured bot rules: networks are asked first, then agents.
 type BotsSpec struct {
 	// Networks whose clicks are a bot's.
-	Networks []NetworkSpec `json:"networks,omitempty"`
+	Networks []NetworkSpec `json:"networks,omitempty" jsonschema:"maxItems=100000"`
 	// UserAgents whose clicks are a bot's.
-	UserAgents []AgentSpec `json:"user_agents,omitempty"`
+	UserAgents []AgentSpec `json:"user_agents,omitempty" jsonschema:"maxItems=1000"`
 }
 
 // NetworkSpec names a network.
@@ -63,7 +63,7 @@ type AgentSpec struct {
 	// Name is the reason that a click is stored with.
 	Name ID `json:"name" jsonschema:"required"`
 	// Contains is looked for in the user agent, case sensitive.
-	Contains string `json:"contains" jsonschema:"required,minLength=1"`
+	Contains string `json:"contains" jsonschema:"required,minLength=1,maxLength=1000"`
 }
 
 // OrgSpec is an organisation. It may be spread over several files; ids are
@@ -73,19 +73,19 @@ type OrgSpec struct {
 	// ID of the org: `orgid` of events.
 	ID ID `json:"id" jsonschema:"required"`
 	// Name for people.
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" jsonschema:"maxLength=200"`
 	// Teams that own programs and budgets.
-	Teams []TeamSpec `json:"teams,omitempty"`
+	Teams []TeamSpec `json:"teams,omitempty" jsonschema:"maxItems=10000"`
 	// Budgets that rules may draw on.
-	Budgets []BudgetSpec `json:"budgets,omitempty"`
+	Budgets []BudgetSpec `json:"budgets,omitempty" jsonschema:"maxItems=10000"`
 	// Segments of members.
-	Segments []SegmentSpec `json:"segments,omitempty"`
+	Segments []SegmentSpec `json:"segments,omitempty" jsonschema:"maxItems=1000"`
 	// Access says who may see which programs.
-	Access []AccessSpec `json:"access,omitempty"`
+	Access []AccessSpec `json:"access,omitempty" jsonschema:"maxItems=100000"`
 	// Templates that versions inherit from; they do not nest.
-	Templates []TemplateSpec `json:"templates,omitempty"`
+	Templates []TemplateSpec `json:"templates,omitempty" jsonschema:"maxItems=10000"`
 	// Programs of the org.
-	Programs []ProgramSpec `json:"programs,omitempty"`
+	Programs []ProgramSpec `json:"programs,omitempty" jsonschema:"maxItems=100000"`
 }
 
 // TeamSpec is a team of an org.
@@ -94,7 +94,7 @@ type TeamSpec struct {
 	// ID of the team.
 	ID ID `json:"id" jsonschema:"required"`
 	// Name for people.
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" jsonschema:"maxLength=200"`
 }
 
 // BudgetSpec limits the money of rewards.
@@ -118,7 +118,7 @@ type SegmentSpec struct {
 	// ID that rules name.
 	ID ID `json:"id" jsonschema:"required"`
 	// Name for people.
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" jsonschema:"maxLength=200"`
 	// When is an expression over `member` and `stats`. Without it the segment is
 	// given from outside, in the member's own `segments`.
 	When string `json:"when,omitempty" jsonschema:"minLength=1"`
@@ -135,7 +135,7 @@ type AccessSpec struct {
 	// Role of the user: an analyst sees the listed programs, an owner all of the org.
 	Role Role `json:"role" jsonschema:"required"`
 	// Programs that an analyst sees.
-	Programs []ID `json:"programs,omitempty"`
+	Programs []ID `json:"programs,omitempty" jsonschema:"maxItems=100000"`
 }
 
 // TemplateSpec is what versions inherit.
@@ -154,15 +154,15 @@ type ProgramSpec struct {
 	// ID of the program: `programid` of events.
 	ID ID `json:"id" jsonschema:"required"`
 	// Name for people.
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" jsonschema:"maxLength=200"`
 	// Team that owns the program.
 	Team ID `json:"team,omitempty"`
 	// Template that its versions inherit from.
 	Template ID `json:"template,omitempty"`
 	// Versions of its rules. An event is decided by the version valid at its own time.
-	Versions []VersionSpec `json:"versions" jsonschema:"required,minItems=1"`
+	Versions []VersionSpec `json:"versions" jsonschema:"required,minItems=1,maxItems=1000"`
 	// Goals that are reported against.
-	Goals []GoalSpec `json:"goals,omitempty"`
+	Goals []GoalSpec `json:"goals,omitempty" jsonschema:"maxItems=1000"`
 }
 
 // GoalSpec is a target of a program.
@@ -209,7 +209,7 @@ type VersionBody struct {
 	// Margin is the part of revenue that is earned, from 0 to 1; for the return on investment.
 	Margin *float64 `json:"margin,omitempty" jsonschema:"minimum=0,maximum=1"`
 	// Rules that earn rewards.
-	Rules []RuleSpec `json:"rules,omitempty"`
+	Rules []RuleSpec `json:"rules,omitempty" jsonschema:"maxItems=1000"`
 }
 
 // AttributionSpec says which touches earn which credit.
@@ -222,11 +222,11 @@ type AttributionSpec struct {
 	// HalfLife is that of time_decay; 168h by default.
 	HalfLife *time.Duration `json:"half_life,omitempty"`
 	// Order of the kinds of candidates: the first kind that yields one wins; coupon, click, touch by default.
-	Order []program.CandidateKind `json:"order,omitempty" jsonschema:"minItems=1"`
+	Order []program.CandidateKind `json:"order,omitempty" jsonschema:"minItems=1,maxItems=10"`
 	// Binding of later conversions of a customer to the credits of the first; customer by default.
 	Binding Binding `json:"binding,omitempty"`
 	// Shadow models are computed and stored beside the paying one; none by default.
-	Shadow []program.Model `json:"shadow,omitempty"`
+	Shadow []program.Model `json:"shadow,omitempty" jsonschema:"maxItems=10"`
 }
 
 // Binding is whether a customer's first credits hold for later conversions.
@@ -244,27 +244,27 @@ type RuleSpec struct {
 	// Message to the beneficiary, by locale; with placeholders.
 	Message map[Locale]string `json:"message,omitempty" jsonschema:"minProperties=1"`
 	// Kinds of conversions that count; without it, all.
-	Kinds []event.Kind `json:"kinds,omitempty" jsonschema:"minItems=1"`
+	Kinds []event.Kind `json:"kinds,omitempty" jsonschema:"minItems=1,maxItems=10"`
 	// MinAmountMinor is the least amount of a conversion that counts, at its decision, in the program's currency.
 	MinAmountMinor int64 `json:"min_amount_minor,omitempty" jsonschema:"minimum=0"`
 	// When is an expression over `member`, `conversion` and `program`; of a grant over `member`, `stats` and `program`.
 	When string `json:"when,omitempty" jsonschema:"minLength=1"`
 	// Segments of which the referrer must be in at least one.
-	Segments []ID `json:"segments,omitempty" jsonschema:"minItems=1"`
+	Segments []ID `json:"segments,omitempty" jsonschema:"minItems=1,maxItems=1000"`
 	// ExceptSegments are those of which the referrer must be in none.
-	ExceptSegments []ID `json:"except_segments,omitempty"`
+	ExceptSegments []ID `json:"except_segments,omitempty" jsonschema:"maxItems=1000"`
 	// Period over which tiers and brackets count; lifetime by default.
 	Period program.Period `json:"period,omitempty"`
 	// Metric that tiers count.
 	Metric program.Metric `json:"metric,omitempty"`
 	// Points of each kind, for the metric points.
-	Points map[event.Kind]int64 `json:"points,omitempty" jsonschema:"minProperties=1"`
+	Points map[event.Kind]int64 `json:"points,omitempty" jsonschema:"minProperties=1,minimum=0,maximum=1000000000"`
 	// Tiers by ascending threshold.
-	Tiers []TierSpec `json:"tiers,omitempty" jsonschema:"minItems=1"`
+	Tiers []TierSpec `json:"tiers,omitempty" jsonschema:"minItems=1,maxItems=1000"`
 	// FirstOnly pays the customer's first counted conversion of these kinds alone.
 	FirstOnly bool `json:"first_only,omitempty"`
 	// Rewards of per_conversion and grant rules.
-	Rewards []RewardSpec `json:"rewards,omitempty" jsonschema:"minItems=1"`
+	Rewards []RewardSpec `json:"rewards,omitempty" jsonschema:"minItems=1,maxItems=100"`
 	// Segment whose members are given the grant.
 	Segment ID `json:"segment,omitempty"`
 	// Limit for each beneficiary.
@@ -294,7 +294,7 @@ type TierSpec struct {
 	// Threshold of the metric: conversions or points in units, revenue in minor units.
 	Threshold int64 `json:"threshold" jsonschema:"required,minimum=1"`
 	// Rewards of the tier.
-	Rewards []RewardSpec `json:"rewards,omitempty"`
+	Rewards []RewardSpec `json:"rewards,omitempty" jsonschema:"maxItems=100"`
 	// RepeatEvery earns the rewards of the last tier once more for each further step of this size.
 	RepeatEvery *int64 `json:"repeat_every,omitempty" jsonschema:"minimum=1"`
 }
@@ -310,19 +310,19 @@ type RewardSpec struct {
 	// To is the side that gets it, of per_conversion rules; referrer by default.
 	To program.Side `json:"to,omitempty"`
 	// FlatMinor is an amount for each conversion, of per_conversion rules.
-	FlatMinor *int64 `json:"flat_minor,omitempty" jsonschema:"minimum=0"`
+	FlatMinor *int64 `json:"flat_minor,omitempty" jsonschema:"minimum=0,maximum=1000000000000000"`
 	// AmountMinor is an amount, of tiers and grants.
-	AmountMinor *int64 `json:"amount_minor,omitempty" jsonschema:"minimum=0"`
+	AmountMinor *int64 `json:"amount_minor,omitempty" jsonschema:"minimum=0,maximum=1000000000000000"`
 	// Quantity of the unit.
-	Quantity *int64 `json:"quantity,omitempty" jsonschema:"minimum=0"`
+	Quantity *int64 `json:"quantity,omitempty" jsonschema:"minimum=0,maximum=1000000000000000"`
 	// Unit of the quantity; points by default where the type is points.
-	Unit string `json:"unit,omitempty" jsonschema:"minLength=1"`
+	Unit ID `json:"unit,omitempty"`
 	// BasisPoints of the credited net amount, of per_conversion rules; 100 are one percent.
 	BasisPoints *int64 `json:"basis_points,omitempty" jsonschema:"minimum=0,maximum=1000000"`
 	// MaxAmountMinor is the most that one reward can be.
 	MaxAmountMinor *int64 `json:"max_amount_minor,omitempty" jsonschema:"minimum=0"`
 	// Brackets pay each part of a period's credited revenue at its own rate, as tax brackets do.
-	Brackets []BracketSpec `json:"brackets,omitempty" jsonschema:"minItems=1"`
+	Brackets []BracketSpec `json:"brackets,omitempty" jsonschema:"minItems=1,maxItems=1000"`
 }
 
 // RewardType is what kind of thing a reward is.

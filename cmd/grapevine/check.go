@@ -21,8 +21,9 @@ func newCheckCommand() *cobra.Command {
 		Long: `Validate the worker's settings and the program files, and print every problem
 with file, line and column. Nothing is connected to and nothing is changed.
 
-What the files say and this release does not carry out yet is printed as a
-warning: check accepts it, run refuses it.
+What can be carried out and is hardly meant is a warning, for instance a message
+without a text in the program's locale. So is what this release does not carry
+out yet: check accepts it, run refuses it.
 
 Exit code 0 when both are good, 1 when there is a problem.`,
 		Example: `  grapevine check
@@ -54,14 +55,17 @@ func check(settingsPath, programsPath string, environ []string, out, warn io.Wri
 	if programsPath == "" {
 		programsPath = settings.Programs
 	}
-	catalog, programsErr := config.LoadPrograms(programsPath)
+	programs, programsErr := config.ReadPrograms(programsPath)
 	if count := printProblems(warn, settingsErr) + printProblems(warn, programsErr); count == 1 {
 		return errors.New("there is 1 problem")
 	} else if count > 1 {
 		return fmt.Errorf("there are %d problems", count)
 	}
-	summary(out, catalog)
-	for _, refusal := range config.Unsupported(catalog) {
+	for _, w := range programs.Warnings {
+		fmt.Fprintln(warn, "warning:", w)
+	}
+	summary(out, programs.Catalog)
+	for _, refusal := range config.Unsupported(programs.Catalog) {
 		fmt.Fprintln(warn, "warning:", refusal)
 	}
 	return nil
@@ -76,7 +80,7 @@ func printProblems(out io.Writer, err error) int {
 	fmt.Fprintln(out, err)
 	var problems *config.Problems
 	if errors.As(err, &problems) {
-		return len(problems.List)
+		return problems.Count()
 	}
 	return 1
 }

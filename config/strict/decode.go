@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Decoder turns nodes into Go values.
@@ -38,14 +39,14 @@ func (d *Decoder) Decode(n *Node, path string, dst any) {
 }
 
 func (d *Decoder) value(n *Node, path string, v reflect.Value, c constraints) {
-	if n == nil || n.Kind == Null {
+	if n == nil || n.Kind == Null || d.Problems.Full() {
 		return
 	}
 	if v.Kind() == reflect.Pointer {
 		fresh := reflect.New(v.Type().Elem())
-		before := len(d.Problems.List)
+		before := d.Problems.added
 		d.value(n, path, fresh.Elem(), c)
-		if len(d.Problems.List) == before || fresh.Elem().Kind() == reflect.Struct {
+		if d.Problems.added == before || fresh.Elem().Kind() == reflect.Struct {
 			v.Set(fresh)
 		}
 		return
@@ -100,6 +101,10 @@ func (d *Decoder) text(n *Node, path string, t encoding.TextUnmarshaler) {
 	}
 }
 
+// maxDuration keeps a time and a duration behind it within what the books can
+// hold, and their sums within 64 bits.
+const maxDuration = 876_600 * time.Hour
+
 func (d *Decoder) duration(n *Node, path string, v reflect.Value) {
 	if n.Kind == List || n.Kind == Map {
 		d.wrong(n, path, "a duration such as 720h")
@@ -111,6 +116,8 @@ func (d *Decoder) duration(n *Node, path string, v reflect.Value) {
 		d.Problems.Add(n.Pos, path, "is not a duration: %q; write hours, minutes or seconds, such as 720h or 90m%s", n.Text, inHours(n.Text))
 	case span < 0:
 		d.Problems.Add(n.Pos, path, "must not be negative: %s", n.Text)
+	case span > maxDuration:
+		d.Problems.Add(n.Pos, path, "must be at most %dh, a hundred years: %s", maxDuration/time.Hour, n.Text)
 	default:
 		v.SetInt(int64(span))
 	}
@@ -184,9 +191,13 @@ func (d *Decoder) list(n *Node, path string, v reflect.Value, c constraints) {
 	if len(n.Items) < c.minItems && !d.Partial {
 		d.Problems.Add(n.Pos, path, "must not be empty")
 	}
+	if c.maxItems > 0 && len(n.Items) > c.maxItems {
+		d.Problems.Add(n.Pos, path, "has %d items; at most %d", len(n.Items), c.maxItems)
+		return
+	}
 	out := reflect.MakeSlice(v.Type(), len(n.Items), len(n.Items))
 	for i, item := range n.Items {
-		name := itemPath(path, i, item)
+		name := path + ItemName(item, i)
 		if item.Kind == Null {
 			d.Problems.Add(item.Pos, name, "is empty")
 			continue
@@ -231,7 +242,7 @@ func (d *Decoder) mapping(n *Node, path string, v reflect.Value, c constraints) 
 
 // ofValues are the constraints that a map passes on to its values.
 func (c constraints) ofValues() constraints {
-	return constraints{minimum: c.minimum, maximum: c.maximum, nonEmpty: true}
+	return constraints{minimum: c.minimum, maximum: c.maximum, maxLength: c.maxLength, nonEmpty: true}
 }
 
 func (d *Decoder) str(n *Node, path string, v reflect.Value, c constraints) {
@@ -245,6 +256,10 @@ func (d *Decoder) str(n *Node, path string, v reflect.Value, c constraints) {
 	}
 	if n.Text == "" && c.nonEmpty {
 		d.Problems.Add(n.Pos, path, "must not be empty")
+		return
+	}
+	if c.maxLength > 0 && utf8.RuneCountInString(n.Text) > c.maxLength {
+		d.Problems.Add(n.Pos, path, "is longer than %d characters", c.maxLength)
 		return
 	}
 	if words, ok := d.Enums[v.Type()]; ok && !slices.Contains(words, n.Text) {
@@ -311,10 +326,11 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// itemPath names an item by its id where it has one, as a reader would.
-func itemPath(path string, i int, item *Node) string {
-	if id := item.Get("id"); id != nil && id.Text != "" {
-		return path + "[" + id.Text + "]"
+// ItemName names an item of a list by its id where it has one, as a reader
+// would, or else by its place: [gold] or [2].
+func ItemName(item *Node, i int) string {
+	if id := item.id(); id != "" {
+		return "[" + id + "]"
 	}
-	return path + "[" + strconv.Itoa(i) + "]"
+	return "[" + strconv.Itoa(i) + "]"
 }

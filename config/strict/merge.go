@@ -36,18 +36,22 @@ func mergeMaps(under, over *Node) *Node {
 			out.Pairs = append(out.Pairs, q)
 		}
 	}
+	out.weigh()
 	return out
 }
 
 func mergeLists(under, over *Node) *Node {
-	out := &Node{Pos: over.Pos, Kind: List, list: under.list}
+	out := &Node{Pos: over.Pos, Kind: List, list: under.list, Items: make([]*Node, 0, len(under.Items)+len(over.Items))}
+	at := make(map[string]int, len(over.Items)) // by id, the first item of it
+	for i, item := range over.Items {
+		if _, twice := at[item.id()]; !twice {
+			at[item.id()] = i
+		}
+	}
 	taken := make([]bool, len(over.Items))
 	for _, item := range under.Items {
-		for i, other := range over.Items {
-			if !taken[i] && other.Get("id").Text == item.Get("id").Text {
-				item, taken[i] = Merge(item, other), true
-				break
-			}
+		if i, both := at[item.id()]; both && !taken[i] {
+			item, taken[i] = Merge(item, over.Items[i]), true
 		}
 		out.Items = append(out.Items, item)
 	}
@@ -56,15 +60,24 @@ func mergeLists(under, over *Node) *Node {
 			out.Items = append(out.Items, other)
 		}
 	}
+	out.weigh()
 	return out
 }
 
 // identified says whether every item has an id. An empty list has.
 func identified(n *Node) bool {
 	for _, item := range n.Items {
-		if id := item.Get("id"); item.Kind != Map || id == nil || id.Text == "" {
+		if item.Kind != Map || item.id() == "" {
 			return false
 		}
 	}
 	return true
+}
+
+// id is what an item of a list is merged by.
+func (n *Node) id() string {
+	if id := n.Get("id"); id != nil {
+		return id.Text
+	}
+	return ""
 }

@@ -66,8 +66,32 @@ type Node struct {
 	Items []*Node // of a List
 	Pairs []Pair  // of a Map, in the order of the file, keys distinct
 
-	list *Node // the list that an item was written in
+	list   *Node // the list that an item was written in
+	values int   // how many values it holds, itself among them
 }
+
+// Values is how many values the node holds, itself among them; what an alias
+// repeats counts each time.
+func (n *Node) Values() int {
+	if n == nil {
+		return 0
+	}
+	return max(n.values, 1)
+}
+
+// weigh counts the values of a node whose items and pairs are known.
+func (n *Node) weigh() {
+	n.values = 1
+	for _, item := range n.Items {
+		n.values = min(n.values+item.Values(), tooMany)
+	}
+	for i := range n.Pairs {
+		n.values = min(n.values+n.Pairs[i].Value.Values(), tooMany)
+	}
+}
+
+// tooMany is where counting ends: aliases of aliases multiply.
+const tooMany = 1 << 40
 
 // Pair is one entry of a map.
 type Pair struct {
@@ -120,6 +144,7 @@ func (a At) KeyAt(key string) Pos {
 func (n *Node) Without(key string) *Node {
 	out := *n
 	out.Pairs = slices.DeleteFunc(slices.Clone(n.Pairs), func(p Pair) bool { return p.Key == key })
+	out.weigh()
 	return &out
 }
 

@@ -26,7 +26,9 @@ type field struct {
 type constraints struct {
 	required           bool
 	minimum, maximum   *int64
-	minItems, minProps int
+	minItems, maxItems int
+	minProps           int
+	maxLength          int // of a text, in characters
 	nonEmpty           bool
 }
 
@@ -76,6 +78,10 @@ func constraintsOf(tag string) (c constraints) {
 			c.maximum = &number
 		case "minItems":
 			c.minItems = int(number)
+		case "maxItems":
+			c.maxItems = int(number)
+		case "maxLength":
+			c.maxLength = int(number)
 		case "minProperties":
 			c.minProps = int(number)
 		case "minLength":

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
@@ -93,7 +94,10 @@ func TestDecode_reports_each_fault_where_it_stands(t *testing.T) {
 		"id: a\n[x]: 5":               `f:2:1: a key must be a plain text`,
 		"id: &x [*x]":                 `f:1:9: the anchor &x contains itself`,
 		"id: !!str 5":                 `the tag !!str is not supported`,
-		"id: a\nb: 'x":                `f:2:7: is not YAML: found`,
+		"id: a\nb: 'x":                `f:2:6: is not YAML: found`,
+		"id: a\nb: \"x\ny: 1":         `f:3:5: is not YAML: found unexpected end of stream (while scanning a quoted scalar from line 2 on)`,
+		"id: a\nb: [\x02]":            `f:2:5: is not YAML: control characters are not allowed`,
+		"id: a\n\tb: 1":               `f:2:1: is not YAML: found a tab character that violates indentation (while scanning a plain scalar from line 1 on); indent with spaces, not with tabs`,
 		"id: a\nb: \xff":              `f:2:4: is not UTF-8`,
 	} {
 		_, err := decode(text)
@@ -120,6 +124,35 @@ things:
 	}
 	if !reflect.DeepEqual(got.Things[0].ID, got.Things[2].ID) {
 		t.Errorf("%+v", got.Things[2])
+	}
+}
+
+func TestProblems_are_told_once_and_not_without_end(t *testing.T) {
+	p := &Problems{}
+	for i := range maxProblems + 5 {
+		for range 3 {
+			p.Add(Pos{"f", i + 1, 1}, "a", "is wrong: %s", strings.Repeat("ä", 1000))
+			p.Warn(Pos{"f", i + 1, 1}, "a", "is odd")
+		}
+	}
+	if len(p.List) != maxProblems || p.More != 5 || p.Count() != maxProblems+5 || !p.Full() || len(p.Warnings) != maxProblems {
+		t.Errorf("%d listed, %d more, %d warnings", len(p.List), p.More, len(p.Warnings))
+	}
+	if text := p.List[0].Text; len(text) > maxProblemText+len("…") || !utf8.ValidString(text) || !strings.HasSuffix(text, "ä…") {
+		t.Errorf("text of %d bytes", len(text))
+	}
+	if !strings.HasSuffix(p.Error(), "and 5 more problems at least; the rest was not looked at") {
+		t.Error("does not say that there are more")
+	}
+}
+
+func TestMerge_counts_the_values_of_what_it_makes(t *testing.T) {
+	problems := &Problems{}
+	under := Parse("u", []byte("a: [1, 2]\nb: {c: 1, d: [{id: x, e: 1}, {id: y}]}\n"), problems)
+	over := Parse("o", []byte("a: [3]\nb: {d: [{id: x, f: 2}, {id: z}]}\n"), problems)
+	// {a: [3], b: {c: 1, d: [{id: x, e: 1, f: 2}, {id: y}, {id: z}]}}
+	if under.Values() != 12 || over.Values() != 10 || Merge(under, over).Values() != 14 || problems.Err() != nil {
+		t.Errorf("%d, %d, %d values", under.Values(), over.Values(), Merge(under, over).Values())
 	}
 }
 

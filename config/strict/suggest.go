@@ -9,10 +9,10 @@ const maxWord = 64
 // near enough.
 func Nearest(written string, words []string) string {
 	best, least := "", max(1, len(written)/3)+1
-	words = slices.Sorted(slices.Values(words))
 	if len(written) > maxWord {
 		return ""
 	}
+	words = slices.Sorted(slices.Values(words))
 	for _, w := range words {
 		if d := distance(written, w); d < least {
 			best, least = w, d

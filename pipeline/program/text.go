@@ -27,21 +27,34 @@ const (
 
 // CheckText says what is wrong with the placeholders of a text.
 func CheckText(text string) error {
+	_, err := scan(text)
+	return err
+}
+
+// PlaceholdersIn names the placeholders of a text, in their order.
+func PlaceholdersIn(text string) []string {
+	found, _ := scan(text) // up to the first that is wrong, which CheckText tells
+	return found
+}
+
+func scan(text string) (found []string, err error) {
 	for {
-		before, rest, found := strings.Cut(text, openMark)
+		before, rest, marked := strings.Cut(text, openMark)
 		if strings.Contains(before, closeMark) {
-			return fmt.Errorf("has a %s without a %s before it", closeMark, openMark)
+			return found, fmt.Errorf("has a %s without a %s before it", closeMark, openMark)
 		}
-		if !found {
-			return nil
+		if !marked {
+			return found, nil
 		}
 		name, after, closed := strings.Cut(rest, closeMark)
 		if !closed {
-			return fmt.Errorf("has a %s without a %s after it", openMark, closeMark)
+			return found, fmt.Errorf("has a %s without a %s after it", openMark, closeMark)
 		}
-		if !slices.Contains(Placeholders, strings.TrimSpace(name)) {
-			return fmt.Errorf("has the unknown placeholder {{%s}}; known: %s", name, strings.Join(Placeholders, ", "))
+		known := strings.TrimSpace(name)
+		if !slices.Contains(Placeholders, known) {
+			return found, fmt.Errorf("has the unknown placeholder {{%s}}; known: %s", name, strings.Join(Placeholders, ", "))
 		}
+		found = append(found, known)
 		text = after
 	}
 }
@@ -66,4 +79,32 @@ func Render(text string, value func(placeholder string) string) string {
 		out.WriteString(value(strings.TrimSpace(name)))
 		text = after
 	}
+}
+
+// PlainLocale is a language tag as texts are found by it: de_AT and de-at are
+// one.
+func PlainLocale(tag string) string {
+	return strings.ToLower(strings.ReplaceAll(tag, "_", "-"))
+}
+
+// TextFor takes the text of the first locale that has one, texts being by
+// [PlainLocale]. A locale also finds the text of a wider one: zh-Hant-TW that
+// of zh-Hant, and else of zh. Empty when none has one.
+func TextFor(texts map[string]string, locales ...string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	for _, locale := range locales {
+		if text, ok := texts[locale]; ok {
+			return text
+		}
+		for tag := PlainLocale(locale); tag != ""; {
+			if text, ok := texts[tag]; ok {
+				return text
+			}
+			last := strings.LastIndexByte(tag, '-')
+			tag = tag[:max(last, 0)]
+		}
+	}
+	return ""
 }

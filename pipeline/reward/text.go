@@ -3,7 +3,6 @@ package reward
 import (
 	"math/big"
 	"strconv"
-	"strings"
 
 	"github.com/grapevinehq/grapevine/pipeline/money"
 	"github.com/grapevinehq/grapevine/pipeline/program"
@@ -16,23 +15,8 @@ func (t *taking) say(e *Event, rule *program.Rule, why cause) {
 		return
 	}
 	value := func(placeholder string) string { return t.value(placeholder, e, why) }
-	e.Name = program.Render(choose(rule.Name, t.credit.Locale, t.version.Locale), value)
-	e.Message = program.Render(choose(rule.Message, t.credit.Locale, t.version.Locale), value)
-}
-
-// choose takes the text of the first locale that has one; a locale also finds
-// the text of its language: de-AT that of de.
-func choose(texts map[string]string, locales ...string) string {
-	for _, locale := range locales {
-		if text, ok := texts[locale]; ok {
-			return text
-		}
-		language, _, _ := strings.Cut(strings.ReplaceAll(locale, "_", "-"), "-")
-		if text, ok := texts[language]; ok {
-			return text
-		}
-	}
-	return ""
+	e.Name = program.Render(program.TextFor(rule.Name, t.credit.Locale, t.version.Locale), value)
+	e.Message = program.Render(program.TextFor(rule.Message, t.credit.Locale, t.version.Locale), value)
 }
 
 // value is what stands for one of [program.Placeholders].
