@@ -18,7 +18,7 @@ const settingsIntro = `# Settings of a worker
 A worker reads its settings from a YAML file (` + "`--config FILE`" + `) and from the
 environment, which goes before the file. Every key has a variable: ` + "`GRAPEVINE_`" + ` and
 the path in capitals with ` + "`_`" + `, so ` + "`kafka.brokers`" + ` is ` + "`GRAPEVINE_KAFKA_BROKERS`" + `.
-Lists are separated by commas there; an empty variable counts as unset. The
+Lists are separated by commas there, and maps of lists are written as ` + "`key=value,key=value`" + `; an empty variable counts as unset. The
 defaults reach what ` + "`grapevine up`" + ` starts.
 
 Durations are written as ` + "`500ms`" + `, ` + "`30s`" + `, ` + "`10m`" + ` or ` + "`72h`" + `. Paths are relative to where
@@ -115,6 +115,9 @@ func shown(v reflect.Value) string {
 		text = strings.Join(x, ",")
 	case time.Duration:
 		text = short(x)
+	}
+	if v.Kind() == reflect.Map && v.Len() == 0 {
+		text = ""
 	}
 	if text == "" {
 		return ""

@@ -38,6 +38,9 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // in an error.
 func (*Secret) AcceptsNumber() {}
 
+// Conceal keeps the text out of every problem of the settings.
+func (*Secret) Conceal() {}
+
 // UnmarshalText takes the text.
 func (s *Secret) UnmarshalText(text []byte) error {
 	s.value = string(text)

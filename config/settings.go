@@ -21,7 +21,7 @@ type Settings struct {
 	Programs string `json:"programs" jsonschema:"minLength=1"`
 	// ReloadInterval is how often the programs are looked at for changes.
 	ReloadInterval time.Duration `json:"reload_interval"`
-	// HTTP serves health, metrics and the dashboard.
+	// HTTP serves health, metrics, member progress and the dashboard.
 	HTTP HTTP `json:"http"`
 	// Batch bounds what is worked on at once.
 	Batch Batch `json:"batch"`
@@ -231,8 +231,13 @@ func addresses(one string, many []string) []string {
 
 // HTTP settings.
 type HTTP struct {
+	strict.At `json:"-"`
 	// Addr to listen on, as host:port.
 	Addr string `json:"addr"`
+	// Tokens are the bearer tokens with which an org reads the progress of its members, a list for each org; `acme=TOKEN,acme=OTHER,globex=THIRD` in the environment. An org without one cannot read it.
+	Tokens map[string][]Secret `json:"tokens"`
+	// TokenFiles are files that hold such tokens, one a line, a list for each org; `acme=/run/secrets/acme` in the environment.
+	TokenFiles map[string][]string `json:"token_files"`
 }
 
 // Batch settings.

@@ -28,6 +28,7 @@ func (s *Settings) check(problems *Problems) {
 	s.ClickHouse.check(problems)
 	c := section{problems, "", s.At}
 	c.listen("http.addr", s.HTTP.Addr, s.Node().Get("http").Get("addr"))
+	s.HTTP.check(problems)
 	c.secret("hash_secret", &s.HashSecret, s.HashSecretFile)
 	c.secret("hash_secret_previous", &s.HashSecretPrevious, s.HashSecretPreviousFile)
 	if s.HashSecretPrevious.Set() && !s.HashSecret.Set() {

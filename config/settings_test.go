@@ -157,8 +157,9 @@ func TestLoadSettings_reads_secrets_from_files(t *testing.T) {
 func TestSecret_shows_itself_nowhere(t *testing.T) {
 	s := Defaults()
 	s.Redis.Password = NewSecret("s3cret")
+	s.HTTP.Tokens = map[string][]Secret{"acme": {NewSecret("s3cret")}}
 	var out bytes.Buffer
-	slog.New(slog.NewTextHandler(&out, nil)).Info("settings", "redis", s.Redis, "password", s.Redis.Password)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("settings", "redis", s.Redis, "password", s.Redis.Password, "http", s.HTTP)
 	encoded, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)

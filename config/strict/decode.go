@@ -32,6 +32,10 @@ type Decoder struct {
 // number, such as a rate.
 type Number interface{ AcceptsNumber() }
 
+// Concealed is implemented by text types that no problem may repeat, such as a
+// password.
+type Concealed interface{ Conceal() }
+
 // Decode fills dst, a pointer, from a node; path names the node in messages.
 // Keys that are absent or null leave dst as it is, so defaults can be set first.
 func (d *Decoder) Decode(n *Node, path string, dst any) {
@@ -85,6 +89,18 @@ func (d *Decoder) wrong(n *Node, path, want string) {
 		got = fmt.Sprintf("%q", n.Text)
 	}
 	d.Problems.Add(n.Pos, path, "must be %s, not %s", want, got)
+}
+
+// wrongKind is wrong for a value that may hold what is concealed.
+func (d *Decoder) wrongKind(n *Node, path, want string, of reflect.Type) {
+	for of.Kind() == reflect.Slice || of.Kind() == reflect.Map {
+		of = of.Elem()
+	}
+	if reflect.PointerTo(of).Implements(reflect.TypeFor[Concealed]()) {
+		d.Problems.Add(n.Pos, path, "must be %s, not %s", want, n.Kind)
+		return
+	}
+	d.wrong(n, path, want)
 }
 
 func (d *Decoder) text(n *Node, path string, t encoding.TextUnmarshaler) {
@@ -185,7 +201,7 @@ func (d *Decoder) list(n *Node, path string, v reflect.Value, c constraints) {
 		n = splitList(n)
 	}
 	if n.Kind != List {
-		d.wrong(n, path, "a list")
+		d.wrongKind(n, path, "a list", v.Type())
 		return
 	}
 	if len(n.Items) < c.minItems && !d.Partial {
@@ -217,9 +233,39 @@ func splitList(n *Node) *Node {
 	return out
 }
 
+// splitMap reads a map of lists out of `key=value,key=value`; a key that stands
+// there again has a further value. It is nil when a part is no pair.
+func splitMap(n *Node) *Node {
+	out := &Node{Pos: n.Pos, Kind: Map}
+	for part := range strings.SplitSeq(n.Text, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		key, value, found := strings.Cut(part, "=")
+		if !found || key == "" || value == "" {
+			return nil
+		}
+		list := out.Get(key)
+		if list == nil {
+			list = &Node{Pos: n.Pos, Kind: List}
+			out.Pairs = append(out.Pairs, Pair{key, n.Pos, list})
+		}
+		list.Items = append(list.Items, &Node{Pos: n.Pos, Kind: Loose, Text: value})
+	}
+	return out
+}
+
 func (d *Decoder) mapping(n *Node, path string, v reflect.Value, c constraints) {
+	if n.Kind == Loose && v.Type().Elem().Kind() == reflect.Slice {
+		pairs := splitMap(n)
+		if pairs == nil {
+			d.Problems.Add(n.Pos, path, "must be key=value, separated by commas")
+			return
+		}
+		n = pairs
+	}
 	if n.Kind != Map {
-		d.wrong(n, path, "a map")
+		d.wrongKind(n, path, "a map", v.Type())
 		return
 	}
 	if len(n.Pairs) < c.minProps && !d.Partial {
