@@ -63,7 +63,7 @@ var (
 	_ pipeline.Books      = (*Books)(nil)
 	_ attribution.Touches = (*Books)(nil)
 	_ conversions.Books   = (*Books)(nil)
-	_ credits.Taken       = (*Books)(nil)
+	_ credits.Books       = (*Books)(nil)
 )
 
 // Open makes a pool of connections; it does not connect yet.

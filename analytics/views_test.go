@@ -138,7 +138,7 @@ func TestRewardBalances_tell_earned_reversed_held_and_overpaid(t *testing.T) {
 		"status":     []string{"pending", "pending", "pending", "held", "approved", "reversed", "approved"},
 		"currency":   []string{"EUR", "EUR", "EUR", "EUR", "EUR", "EUR", ""}, "unit": []string{"", "", "", "", "", "", "points"},
 		"amount_minor": []int64{100, 50, 30, 70, 40, 40, 0}, "remaining_minor": []int64{100, 150, 120, 0, 40, 0, 0},
-		"quantity": []int64{0, 0, 0, 0, 0, 0, 9}, "remaining_quantity": []int64{0, 0, 0, 0, 0, 0, 9},
+		"quantity": []int64{0, 0, 0, 0, 0, 0, 9}, "remaining_quantity": []int64{0, 0, 0, 0, 0, 0, 9}, "withheld": []int64{0, 0, 0, 70, 0, 0, 0},
 	}))
 	write(t, b, batch(2, 0, 1), block(t, b, "fulfillments", 1, values{
 		"org_id": []string{"o"}, "program_id": []string{"p"}, "reward_id": []string{"c"}, "event_type": []string{"fulfilled"}, "amount_minor": []int64{40},

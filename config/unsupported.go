@@ -18,7 +18,6 @@ var unsupported = []struct {
 	uses func(r *program.Rule, org *program.Org) bool
 }{
 	{"type", "type grant", func(r *program.Rule, _ *program.Org) bool { return r.Type == program.Grant }},
-	{"hold", "a hold", func(r *program.Rule, _ *program.Org) bool { return r.Hold > 0 }},
 	{"limit", "a limit", func(r *program.Rule, _ *program.Org) bool { return r.Limit != nil }},
 	{"budget", "a budget", func(r *program.Rule, _ *program.Org) bool { return r.Budget != "" }},
 	{"segments", "a segment with a `when`", func(r *program.Rule, org *program.Org) bool { return computed(r.Segments, org) }},

@@ -381,6 +381,6 @@ func (w *worker) stages(hasher recall.Hasher, secrets [][click.SecretBytes]byte,
 		&clicks.Stage{Catalogs: w.catalogs, Directory: directory, Limits: limits, Recall: hasher, Secrets: secrets, Retention: w.retention},
 		conversions.New(conversions.Options{Catalogs: w.catalogs, Touches: w.books, Directory: directory, Books: w.books, Hasher: hasher, Recall: memory, Limits: limits}),
 		&fulfillments.Stage{Catalogs: w.catalogs, Rewards: w.books, Limits: limits, Recall: hasher, Retention: w.retention},
-		&credits.Stage{Catalogs: w.catalogs, Books: w.books, Retention: w.retention()},
+		&credits.Stage{Catalogs: w.catalogs, Books: w.books, Retention: w.retention(), Present: w.catalogs.revision},
 	}
 }

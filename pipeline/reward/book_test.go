@@ -1,11 +1,15 @@
 package reward_test
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/grapevinehq/grapevine/internal/memorytest"
+	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
@@ -17,90 +21,168 @@ type tester interface {
 	Fatalf(format string, args ...any)
 }
 
-// book takes credits as a worker does, one batch a credit: every value it needs
-// is read from store, and what changed is written back.
+// book takes inputs as a worker does, one batch an input: every value it needs is
+// read from its partition's memory, and what changed is written back.
 type book struct {
 	t        tester
 	catalog  *program.Catalog
-	store    map[string][]byte
+	revision int
+	redis    *memorytest.Redis
+	memory   pipeline.Memory
+	number   uint64
+	now      int64
+	clicks   map[reward.Person]int64
 	events   []reward.Event
+	passages []reward.Passage
 	repeated int
-	rounds   int // of reading, in all
+	rounds   int // of reading values, in all
 }
 
-func newBook(t tester, c *program.Catalog) *book {
-	return &book{t: t, catalog: c, store: map[string][]byte{}}
+func newBook(t tester, c *program.Catalog) *book { return partitionBook(t, c, memorytest.New(), 0) }
+
+// partitionBook is the book of one partition of those that share a Redis.
+func partitionBook(t tester, c *program.Catalog, redis *memorytest.Redis, id int) *book {
+	b := &book{t: t, catalog: c, redis: redis, now: date(2026, 11, 24), clicks: map[reward.Person]int64{}}
+	var err error
+	b.memory, _, err = redis.TakeOver(context.Background(), pipeline.Partition{Topic: "credits", Incarnation: "i", ID: id}, 1, nil)
+	if err != nil {
+		t.Fatalf("take over: %v", err)
+	}
+	return b
 }
 
 // take books one credit and returns its events.
 func (b *book) take(c event.Credit) []reward.Event {
 	b.t.Helper()
-	ledgers := reward.NewLedgers()
-	for {
-		taken := ledgers.Take(b.catalog.Program(c.OrgID, c.ProgramID), &c)
-		if len(taken.Missing) > 0 {
-			b.rounds++
-			for _, key := range taken.Missing {
-				if err := ledgers.Load(key, b.store[key]); err != nil {
-					b.t.Fatalf("load: %v", err)
-				}
-			}
-			continue
-		}
-		if taken.Repeated {
+	return b.batch(func(l *reward.Ledgers) []*reward.Taking { return []*reward.Taking{l.TakeCredit("0", &c)} })
+}
+
+// batch takes inputs of different ledgers at once, and writes what changed.
+func (b *book) batch(inputs func(*reward.Ledgers) []*reward.Taking) []reward.Event {
+	b.t.Helper()
+	b.number++
+	bounds := pipeline.Bounds{Partition: pipeline.Partition{Topic: "credits", Incarnation: "i"}, Number: b.number, Time: b.now}
+	ledgers := b.ledgers()
+	var events []reward.Event
+	for _, taking := range inputs(ledgers) {
+		b.finish(bounds, ledgers, taking)
+		if taking.Repeated {
 			b.repeated++
 		}
-		changed, err := ledgers.Changed()
-		if err != nil {
-			b.t.Fatalf("changed: %v", err)
+		events = append(events, taking.Events...)
+		b.passages = append(b.passages, taking.Passages...)
+	}
+	writes, err := ledgers.Writes()
+	b.must(err)
+	_, err = b.memory.Fill(context.Background(), bounds, nil, nil, writes)
+	b.must(err)
+	b.events = append(b.events, events...)
+	return events
+}
+
+func (b *book) ledgers() *reward.Ledgers {
+	ledgers := reward.NewLedgers(b.catalog, reward.Batch{Number: b.number, Time: b.now, Revision: fmt.Sprint(b.revision)})
+	b.load(ledgers, []string{reward.RevisionKey})
+	ledgers.Revise()
+	for p, n := range b.clicks {
+		ledgers.LoadClicks(p, n)
+	}
+	return ledgers
+}
+
+// finish answers what a taking needs until it is done.
+func (b *book) finish(bounds pipeline.Bounds, ledgers *reward.Ledgers, taking *reward.Taking) {
+	b.t.Helper()
+	for range 10_000 {
+		needs := taking.Advance()
+		if needs.None() {
+			return
 		}
-		for _, v := range changed {
-			b.store[v.Key] = v.Data
+		if len(needs.Keys) > 0 {
+			b.rounds++
+			b.load(ledgers, needs.Keys)
 		}
-		b.events = append(b.events, taken.Events...)
-		return taken.Events
+		for _, ask := range needs.Queues {
+			heads, err := b.memory.Heads(context.Background(), []pipeline.QueueAsk{ask})
+			b.must(err)
+			ledgers.LoadQueue(ask, heads[0])
+		}
+		if len(needs.Draws) > 0 {
+			drawn, err := b.memory.Draw(context.Background(), bounds, needs.Draws)
+			b.must(err)
+			taking.Answer(drawn)
+		}
+	}
+	b.t.Fatalf("a taking never ends")
+}
+
+func (b *book) load(ledgers *reward.Ledgers, keys []string) {
+	values, err := b.memory.Get(context.Background(), keys)
+	b.must(err)
+	for i, key := range keys {
+		b.must(ledgers.Load(key, values[i]))
 	}
 }
 
-// nets adds the events up by what name makes of them, zeros left out.
+func (b *book) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatalf("%v", err)
+	}
+}
+
+// nets adds up what the rules give for rewards, withheld or not, by what name
+// makes of them, zeros left out.
 func (b *book) nets(name func(*reward.Event) string) map[string]int64 {
-	nets := map[string]int64{}
+	last := map[string]*reward.Event{}
 	for i := range b.events {
-		nets[name(&b.events[i])] += signed(&b.events[i])
+		last[b.events[i].RewardID] = &b.events[i]
+	}
+	nets := map[string]int64{}
+	for _, e := range last {
+		nets[name(e)] += e.Remaining + e.Withheld
 	}
 	maps.DeleteFunc(nets, func(_ string, n int64) bool { return n == 0 })
 	return nets
 }
 
 // check holds the events against what they say of themselves: sequences without
-// gaps, amounts above zero, and the remaining value.
+// gaps, amounts above zero, what remains and what is withheld.
 func (b *book) check() {
 	b.t.Helper()
-	type state struct{ net, sequence int64 }
+	type state struct {
+		net, held, sequence int64
+		earned              bool
+	}
 	rewards := map[string]state{}
 	for i := range b.events {
 		e := &b.events[i]
 		s := rewards[e.RewardID]
-		s.net += signed(e)
+		switch e.Type {
+		case reward.Held:
+			s.held += e.Amount
+		case reward.Reversed:
+			taken := min(s.held, e.Amount)
+			s.held, s.net = s.held-taken, s.net-(e.Amount-taken)
+		case reward.Approved:
+			if e.Amount != s.net || e.Status != reward.StatusApproved {
+				b.t.Fatalf("approved %+v of net %d", *e, s.net)
+			}
+		default:
+			if s.held > 0 && e.Amount != s.held || (e.Type == reward.Earned) == s.earned {
+				b.t.Fatalf("event %+v after net %d, held %d, earned %v", *e, s.net, s.held, s.earned)
+			}
+			s.held, s.net, s.earned = 0, s.net+e.Amount, true
+		}
 		s.sequence++
-		if e.Amount <= 0 || e.Sequence != s.sequence || e.Remaining != s.net || s.net < 0 {
-			b.t.Fatalf("event %+v does not follow from net %d, sequence %d", *e, s.net, s.sequence)
+		if e.Amount <= 0 || e.Sequence != s.sequence || e.Remaining != s.net || e.Withheld != s.held || s.net < 0 {
+			b.t.Fatalf("event %+v does not follow from net %d, held %d, sequence %d", *e, s.net, s.held, s.sequence)
 		}
-		if (e.Type == reward.Earned) != (e.Sequence == 1) {
-			b.t.Fatalf("%s has sequence %d", e.Type, e.Sequence)
-		}
-		if (e.Status == reward.StatusReversed) != (e.Remaining == 0) {
-			b.t.Fatalf("status %s with %d remaining", e.Status, e.Remaining)
+		if (e.Status == reward.StatusReversed) != (s.net == 0 && s.held == 0) || (e.Status == reward.StatusHeld) != (s.net == 0 && s.held > 0) {
+			b.t.Fatalf("status %s with %d remaining and %d withheld", e.Status, e.Remaining, e.Withheld)
 		}
 		rewards[e.RewardID] = s
 	}
-}
-
-func signed(e *reward.Event) int64 {
-	if e.Type == reward.Reversed {
-		return -e.Amount
-	}
-	return e.Amount
 }
 
 func byID(e *reward.Event) string { return e.RewardID }

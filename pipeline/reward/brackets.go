@@ -10,16 +10,16 @@ import (
 // total that its rewards of the period come to. More goes to the conversion's
 // own reward; less is taken from the conversion's own, then from the newest
 // others (§9 (25)).
-func (t *taking) chain(c *change) {
-	chain := t.ledgers.chains.write(chainKey(t.credit, &c.part))
+func (b *booking) chain(c *shift) {
+	chain := b.ledgers.chains.write(chainKey(b.person, b.credit.ProgramID, &c.part, b.credit.Role))
 	chain.Revenue.Add(&chain.Revenue, big.NewInt(c.delta))
-	own := t.entry.reward(c.part.Rule, c.part.Reward)
-	moved := t.bracketMove(c, chain, own, &chain.Revenue)
+	own := b.entry.reward(c.part.Rule, c.part.Reward)
+	moved := b.bracketMove(c, chain, own, &chain.Revenue)
 	switch {
 	case moved > 0:
-		t.pay(c, chain, own, moved)
+		b.pay(c, chain, own, moved)
 	case moved < 0:
-		t.takeBack(c, chain, own, -moved)
+		b.takeBack(c, chain, own, -moved)
 	}
 	chain.Total += moved
 }
@@ -27,9 +27,9 @@ func (t *taking) chain(c *change) {
 // bracketMove is the difference between what the brackets pay on a revenue and
 // what they paid until now. Where the rule is gone the conversion's own reward
 // goes whole.
-func (t *taking) bracketMove(c *change, chain *Chain, own *Reward, revenue *big.Int) int64 {
+func (b *booking) bracketMove(c *shift, chain *Chain, own *Reward, revenue *big.Int) int64 {
 	if c.rule != nil {
-		return BracketTotal(t.table(c), revenue) - chain.Total
+		return BracketTotal(b.table(c), revenue) - chain.Total
 	}
 	if own != nil {
 		return -own.Due
@@ -40,15 +40,15 @@ func (t *taking) bracketMove(c *change, chain *Chain, own *Reward, revenue *big.
 // table finds the brackets of a period: those of the version at the period's
 // first instant, or, where that has none, of the earliest version that has the
 // reward (§9 (25), (41)).
-func (t *taking) table(c *change) []program.Bracket {
-	if start, ok := PeriodStart(c.rule.Period, t.credit.ConversionTime, t.version.Zone); ok {
-		if v, active := t.program.At(start); active {
+func (b *booking) table(c *shift) []program.Bracket {
+	if start, ok := PeriodStart(c.rule.Period, b.credit.ConversionTime, b.version.Zone); ok {
+		if v, active := b.program.At(start); active {
 			if b := bracketsOf(v, c); b != nil {
 				return b
 			}
 		}
 	}
-	for _, v := range t.program.Versions {
+	for _, v := range b.program.Versions {
 		if b := bracketsOf(v, c); b != nil {
 			return b
 		}
@@ -56,7 +56,7 @@ func (t *taking) table(c *change) []program.Bracket {
 	return c.reward.Brackets
 }
 
-func bracketsOf(v *program.Version, c *change) []program.Bracket {
+func bracketsOf(v *program.Version, c *shift) []program.Bracket {
 	for _, rule := range v.Rules {
 		if rule.ID != c.rule.ID {
 			continue
@@ -72,44 +72,44 @@ func bracketsOf(v *program.Version, c *change) []program.Bracket {
 
 // pay adds to the conversion's own reward, which becomes the newest of the
 // chain unless it stands there already.
-func (t *taking) pay(c *change, chain *Chain, own *Reward, amount int64) {
+func (b *booking) pay(c *shift, chain *Chain, own *Reward, amount int64) {
 	if own == nil {
-		t.entry.Rewards = append(t.entry.Rewards, t.newReward(c.rule, c.reward, c.part.Period))
-		own = &t.entry.Rewards[len(t.entry.Rewards)-1]
+		b.entry.Rewards = append(b.entry.Rewards, b.newReward(c.rule, c.reward, c.part.Period))
+		own = &b.entry.Rewards[len(b.entry.Rewards)-1]
 		own.HasCap, own.Cap = c.reward.HasMax, c.reward.MaxAmountMinor
 	}
 	if !own.Chained {
 		own.Chained, own.Older = true, chain.Newest
-		chain.Newest = t.credit.ConversionID
+		chain.Newest = b.credit.ConversionID
 	}
-	t.due(own, own.Due+amount, c, t.own(), t.reason())
+	b.due(own, own.Due+amount, c, b.own(), b.reason())
 }
 
 // due sets a reward's part in its period's total, and with it its net value.
-func (t *taking) due(r *Reward, part int64, c *change, why cause, reason string) {
+func (b *booking) due(r *Reward, part int64, c *shift, why cause, reason string) {
 	r.Due = part
 	if r.HasCap {
 		part = min(part, r.Cap)
 	}
-	t.move(r, part, c.rule, why, reason)
+	b.move(r, part, c.rule, why, reason)
 }
 
-func (t *taking) takeBack(c *change, chain *Chain, own *Reward, amount int64) {
+func (b *booking) takeBack(c *shift, chain *Chain, own *Reward, amount int64) {
 	if own != nil {
 		mine := min(own.Due, amount)
-		t.due(own, own.Due-mine, c, t.own(), t.reason())
+		b.due(own, own.Due-mine, c, b.own(), b.reason())
 		amount -= mine
-		unlink(chain, own, t.credit.ConversionID)
+		unlink(chain, own, b.credit.ConversionID)
 	}
 	for at := chain.Newest; at != "" && amount > 0; {
-		entry, r := t.link(c, at)
+		entry, r := b.link(c, at)
 		if r == nil {
 			break // a chain that was torn ends here
 		}
 		older := r.Older
-		t.ledgers.entries.write(entryKey(t.credit, at))
+		b.ledgers.entries.write(entryKey(b.person, b.credit.ProgramID, at, b.credit.Role))
 		part := min(r.Due, amount)
-		t.due(r, r.Due-part, c, cause{conversion: at, conversionTime: entry.ConversionTime}, ReasonBrackets)
+		b.due(r, r.Due-part, c, b.conversion(at, entry.ConversionTime), ReasonBrackets)
 		amount -= part
 		unlink(chain, r, at)
 		at = older
@@ -126,8 +126,8 @@ func unlink(chain *Chain, r *Reward, conversion string) {
 
 // link is the reward of a chain that one conversion has; the entry is nil when
 // it is not loaded.
-func (t *taking) link(c *change, conversion string) (*Entry, *Reward) {
-	entry := t.ledgers.entries.read(entryKey(t.credit, conversion))
+func (b *booking) link(c *shift, conversion string) (*Entry, *Reward) {
+	entry := b.ledgers.entries.read(entryKey(b.person, b.credit.ProgramID, conversion, b.credit.Role))
 	if entry == nil {
 		return nil, nil
 	}
@@ -136,17 +136,17 @@ func (t *taking) link(c *change, conversion string) (*Entry, *Reward) {
 
 // missingLinks adds the next entry that a chain must be followed to, when the
 // change takes back more than the loaded ones have.
-func (t *taking) missingLinks(missing []string, c *change) []string {
+func (b *booking) missingLinks(missing []string, c *shift) []string {
 	if c.delta == 0 {
 		return missing
 	}
-	chain := t.ledgers.chains.read(chainKey(t.credit, &c.part))
+	chain := b.ledgers.chains.read(chainKey(b.person, b.credit.ProgramID, &c.part, b.credit.Role))
 	after := new(big.Int).Add(&chain.Revenue, big.NewInt(c.delta))
-	amount := -t.bracketMove(c, chain, t.entry.reward(c.part.Rule, c.part.Reward), after)
+	amount := -b.bracketMove(c, chain, b.entry.reward(c.part.Rule, c.part.Reward), after)
 	for at := chain.Newest; at != "" && amount > 0; {
-		entry, r := t.link(c, at)
+		entry, r := b.link(c, at)
 		if entry == nil {
-			return t.ledgers.entries.want(missing, entryKey(t.credit, at))
+			return b.ledgers.entries.want(missing, entryKey(b.person, b.credit.ProgramID, at, b.credit.Role))
 		}
 		if r == nil {
 			break

@@ -6,8 +6,12 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/codec"
 )
 
-// format is the first byte of every stored value: the version of its encoding.
-const format = 1
+// The first byte of every stored value is the version of its encoding. Values of
+// formatBefore are read: they only lack what came later.
+const (
+	format       = 2
+	formatBefore = 1
+)
 
 func encode(v any) ([]byte, error) {
 	body, err := codec.Marshal(v)
@@ -18,7 +22,7 @@ func encode(v any) ([]byte, error) {
 }
 
 func decode(data []byte, v any) error {
-	if len(data) == 0 || data[0] != format {
+	if len(data) == 0 || data[0] != format && data[0] != formatBefore {
 		return fmt.Errorf("encoding %d is not known to this release; run the release that wrote it, or a newer one", first(data))
 	}
 	return codec.Unmarshal(data[1:], v)

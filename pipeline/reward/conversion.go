@@ -4,61 +4,61 @@ import "github.com/grapevinehq/grapevine/pipeline/program"
 
 // rewards moves the per_conversion rewards without brackets to what the credit
 // makes of them.
-func (t *taking) rewards() {
-	for _, rule := range t.rules() {
+func (b *booking) rewards() {
+	for _, rule := range b.rules() {
 		if rule.Type != program.PerConversion {
 			continue
 		}
 		for i := range rule.Rewards {
-			if r := &rule.Rewards[i]; t.mine(r) && len(r.Brackets) == 0 {
-				t.plain(rule, r)
+			if r := &rule.Rewards[i]; b.mine(r) && len(r.Brackets) == 0 {
+				b.plain(rule, r)
 			}
 		}
 	}
-	if !t.credit.Counts {
-		t.reverseAll()
+	if !b.credit.Counts {
+		b.reverseAll()
 	}
 }
 
-func (t *taking) plain(rule *program.Rule, r *program.Reward) {
-	state := t.entry.reward(rule.ID, r.ID)
-	to := Amount(r, t.credit)
-	if state != nil && state.Net > 0 && t.credit.Counts && !r.HasBasisPoints {
+func (b *booking) plain(rule *program.Rule, r *program.Reward) {
+	state := b.entry.reward(rule.ID, r.ID)
+	to := Amount(r, b.credit)
+	if state != nil && state.wanted() > 0 && b.credit.Counts && !r.HasBasisPoints {
 		return // a flat amount or quantity stays until the conversion no longer counts
 	}
 	if state == nil {
 		if to == 0 {
 			return // a part of 0 makes no event (§9 (25))
 		}
-		t.entry.Rewards = append(t.entry.Rewards, t.newReward(rule, r, t.period(rule)))
-		state = &t.entry.Rewards[len(t.entry.Rewards)-1]
+		b.entry.Rewards = append(b.entry.Rewards, b.newReward(rule, r, b.period(rule)))
+		state = &b.entry.Rewards[len(b.entry.Rewards)-1]
 	}
-	t.move(state, to, rule, t.own(), t.reason())
+	b.move(state, to, rule, b.own(), b.reason())
 }
 
 // reverseAll takes back what the conversion still has, of rules that the
 // configuration no longer has too. Rewards with brackets follow their total.
-func (t *taking) reverseAll() {
-	for i := range t.entry.Rewards {
-		if r := &t.entry.Rewards[i]; t.entry.part(r.Rule, r.ID) == nil {
-			t.move(r, 0, t.rule(r.Rule), t.own(), ReasonVoid)
+func (b *booking) reverseAll() {
+	for i := range b.entry.Rewards {
+		if r := &b.entry.Rewards[i]; b.entry.part(r.Rule, r.ID) == nil {
+			b.move(r, 0, b.rule(r.Rule), b.own(), ReasonVoid)
 		}
 	}
 }
 
-func (t *taking) reason() string {
-	if t.credit.Counts {
+func (b *booking) reason() string {
+	if b.credit.Counts {
 		return ReasonReduced
 	}
 	return ReasonVoid
 }
 
 // rule finds a rule of the conversion's version, nil when it is gone.
-func (t *taking) rule(id string) *program.Rule {
-	if t.version == nil {
+func (b *booking) rule(id string) *program.Rule {
+	if b.version == nil {
 		return nil
 	}
-	for _, r := range t.version.Rules {
+	for _, r := range b.version.Rules {
 		if r.ID == id {
 			return r
 		}

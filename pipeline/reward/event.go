@@ -60,7 +60,8 @@ type Event struct {
 	Currency        string     `cbor:"17,keyasint,omitempty"`
 	Unit            string     `cbor:"18,keyasint,omitempty"`
 	// ConversionID is the conversion that the reward is for, the same in all of
-	// its events: of a tier, the one that crossed the threshold.
+	// its events: of a tier, the one that crossed the threshold. A grant has none,
+	// and the time of the event that caused it.
 	ConversionID   string `cbor:"19,keyasint"`
 	ConversionTime int64  `cbor:"20,keyasint"` // ms since the epoch
 	Status         Status `cbor:"21,keyasint"`
@@ -69,12 +70,15 @@ type Event struct {
 	Name           string `cbor:"24,keyasint,omitempty"`
 	Message        string `cbor:"25,keyasint,omitempty"`
 	BudgetID       string `cbor:"26,keyasint,omitempty"`
-	// Time is when the cause was decided (ms): the credit's DecidedAt, so that
-	// it is part of the input and never falls for a beneficiary.
+	// Time is when the cause was decided (ms): a credit's or a decision's
+	// DecidedAt, part of the input; of all else the time of its batch.
 	Time int64 `cbor:"27,keyasint"`
 	// Day is that of the conversion in the program's zone, in days since the
 	// epoch: the same in all events of the reward.
 	Day int32 `cbor:"28,keyasint"`
+	// Withheld is what a limit or budget holds back after the event, beside
+	// Remaining.
+	Withheld int64 `cbor:"29,keyasint,omitempty"`
 }
 
 // ID is the event's id: `<reward_id>/<type>/<sequence>` (contract §2).

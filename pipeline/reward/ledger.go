@@ -4,6 +4,7 @@ import (
 	"math/big"
 
 	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/money"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 )
 
@@ -65,6 +66,42 @@ type Reward struct {
 	Cap     int64  `cbor:"18,keyasint,omitempty"` // max_amount_minor of the conversion's version (§9 (41))
 	Chained bool   `cbor:"13,keyasint,omitempty"`
 	Older   string `cbor:"14,keyasint,omitempty"`
+
+	// Held is what the rules give and a limit or budget does not let through;
+	// Waits says which. Net and Held together are what the rules give.
+	Held     int64 `cbor:"19,keyasint,omitempty"`
+	Waits    Wait  `cbor:"20,keyasint,omitempty"`
+	Unearned bool  `cbor:"21,keyasint,omitempty"` // held at first, and nothing was let through since
+	Final    bool  `cbor:"22,keyasint,omitempty"` // a person took it back: it stays at 0
+	Parked   bool  `cbor:"23,keyasint,omitempty"` // due, but its beneficiary is banned
+
+	Limits  []LimitPart `cbor:"24,keyasint,omitempty"` // what it adds to limits
+	Account string      `cbor:"25,keyasint,omitempty"` // the budget's period that it draws on
+	Rate    *money.Rate `cbor:"26,keyasint,omitempty"` // into the budget's currency, as at the first draw
+	Drawn   int64       `cbor:"27,keyasint,omitempty"` // what it has of the budget, in the budget's currency
+
+	Decisions []uint64 `cbor:"28,keyasint,omitempty"` // a person's latest decisions, by hash
+	Stands    string   `cbor:"29,keyasint,omitempty"` // of what waits, the limit in whose queue it stands
+}
+
+// Wait says what a reward that is held waits for.
+type Wait byte
+
+// What a held reward waits for.
+const (
+	NoWait     Wait = 0
+	WaitLimit  Wait = 1 // room in its limit
+	WaitBudget Wait = 2 // room in its budget, which has it in its queue
+	WaitRate   Wait = 3 // a rate into the budget's currency
+)
+
+// wanted is what the rules give.
+func (r *Reward) wanted() int64 { return r.Net + r.Held }
+
+// bounded tells whether a change of the reward concerns more than the reward:
+// a limit, a budget, or those that wait for a ban to end.
+func (r *Reward) bounded() bool {
+	return len(r.Limits) > 0 || r.Budget != "" && r.Currency != "" || r.Held > 0 || r.Parked
 }
 
 // Tally is the sum of a tiers rule over one period, with the tiers that were
@@ -86,6 +123,10 @@ type TierHeld struct {
 	ConversionTime int64    `cbor:"6,keyasint"`
 	Rewards        []Reward `cbor:"7,keyasint"`
 	Steps          int64    `cbor:"8,keyasint,omitempty"` // repeated steps held beyond it
+	// What the metric read when it was crossed, and which it is; values of earlier
+	// releases lack them.
+	Reading int64          `cbor:"9,keyasint,omitempty"`
+	Metric  program.Metric `cbor:"10,keyasint,omitempty"`
 }
 
 // Chain is the sum of a reward with brackets over one period.
@@ -98,24 +139,22 @@ type Chain struct {
 // Keys of a ledger's values, relative to the partition's memory. The
 // beneficiary is in each, so no two ledgers share a value.
 
-func lifetimeKey(c *event.Credit) string {
-	return "s/" + path(c.OrgID, c.BeneficiaryID)
+func lifetimeKey(p Person) string { return "s/" + path(p.OrgID, p.ID) }
+
+func entryKey(p Person, programID, conversion string, role event.Role) string {
+	return "c/" + path(p.OrgID, p.ID, programID, conversion, string(role))
 }
 
-func entryKey(c *event.Credit, conversion string) string {
-	return "c/" + path(c.OrgID, c.BeneficiaryID, c.ProgramID, conversion, string(c.Role))
+func tallyKey(p Person, programID string, of *Part) string {
+	return "t/" + path(p.OrgID, p.ID, programID, of.Rule, of.Period)
 }
 
-func tallyKey(c *event.Credit, p *Part) string {
-	return "t/" + path(c.OrgID, c.BeneficiaryID, c.ProgramID, p.Rule, p.Period)
+func stepKey(p Person, programID string, of *Part, tier string) string {
+	return "r/" + path(p.OrgID, p.ID, programID, of.Rule, of.Period, tier)
 }
 
-func stepKey(c *event.Credit, p *Part, tier string) string {
-	return "r/" + path(c.OrgID, c.BeneficiaryID, c.ProgramID, p.Rule, p.Period, tier)
-}
-
-func chainKey(c *event.Credit, p *Part) string {
-	return "b/" + path(c.OrgID, c.BeneficiaryID, c.ProgramID, p.Rule, p.Reward, p.Period, string(c.Role))
+func chainKey(p Person, programID string, of *Part, role event.Role) string {
+	return "b/" + path(p.OrgID, p.ID, programID, of.Rule, of.Reward, of.Period, string(role))
 }
 
 // reward finds the state of a per_conversion reward.

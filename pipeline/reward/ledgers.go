@@ -4,35 +4,55 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/program"
 )
 
-// Ledgers are the parts of ledgers that a batch works on: values are loaded by
-// key, credits are taken, and what changed is handed back. A value that is not
-// there is loaded too, as nil.
+// Batch is what ledgers know of the batch that is worked on them.
+type Batch struct {
+	Number   uint64
+	Time     int64  // ms since the epoch
+	Revision string // of the catalog
+}
+
+// Ledgers are the parts of ledgers that a batch works on: values and queues are
+// loaded by key, inputs are taken, and what changed is handed back. A value that
+// is not there is loaded too, as nil.
 type Ledgers struct {
+	catalog *program.Catalog
+	batch   Batch
+	orgs    map[string]*orgRules
+	clicks  map[Person]int64 // unique clicks, as the books tell them
+
 	lifetimes cells[Lifetime]
 	entries   cells[Entry]
 	tallies   cells[Tally]
 	steps     cells[TierHeld]
 	chains    cells[Chain]
+	members   cells[Member]
+	grants    cells[Grants]
+	limits    cells[LimitSum]
+	accounts  cells[Account]
+	revisions cells[Revision]
+	queues    queues
 }
 
+// Person is somebody whose ledger it is.
+type Person struct{ OrgID, ID string }
+
 // NewLedgers returns a working set with nothing loaded.
-func NewLedgers() *Ledgers {
+func NewLedgers(catalog *program.Catalog, batch Batch) *Ledgers {
 	return &Ledgers{
-		lifetimes: cells[Lifetime]{}, entries: cells[Entry]{}, tallies: cells[Tally]{},
-		steps: cells[TierHeld]{}, chains: cells[Chain]{},
+		catalog: catalog, batch: batch, orgs: map[string]*orgRules{}, clicks: map[Person]int64{},
+		lifetimes: cells[Lifetime]{}, entries: cells[Entry]{}, tallies: cells[Tally]{}, steps: cells[TierHeld]{}, chains: cells[Chain]{},
+		members: cells[Member]{}, grants: cells[Grants]{}, limits: cells[LimitSum]{}, accounts: cells[Account]{},
+		revisions: cells[Revision]{}, queues: queues{},
 	}
 }
 
-// Value is one stored value of a ledger.
-type Value struct {
-	Key  string
-	Data []byte
-}
-
-// Load takes the stored value of a key that [Ledgers.Wants] named; nil when
-// there is none. A key that is loaded already keeps what it has.
+// Load takes the stored value of a key that [Needs] named; nil when there is
+// none. A key that is loaded already keeps what it has.
 func (l *Ledgers) Load(key string, data []byte) error {
 	var err error
 	switch key[0] {
@@ -46,6 +66,19 @@ func (l *Ledgers) Load(key string, data []byte) error {
 		err = l.steps.load(key, data)
 	case 'b':
 		err = l.chains.load(key, data)
+	case 'm':
+		err = l.members.load(key, data)
+	case 'g':
+		err = l.grants.load(key, data)
+	case 'l':
+		err = l.limits.load(key, data)
+		if sum := l.limits.read(key); err == nil && sum.Waiting == 0 {
+			l.queues.of(waitingAt(key)).whole = true
+		}
+	case 'u':
+		err = l.accounts.load(key, data)
+	case 'v':
+		err = l.revisions.load(key, data)
 	default:
 		err = fmt.Errorf("no such kind of value")
 	}
@@ -55,19 +88,28 @@ func (l *Ledgers) Load(key string, data []byte) error {
 	return nil
 }
 
-// Changed returns the values that credits changed, by key.
-func (l *Ledgers) Changed() ([]Value, error) {
-	var values []Value
-	for _, collect := range []func([]Value) ([]Value, error){
-		l.lifetimes.changed, l.entries.changed, l.tallies.changed, l.steps.changed, l.chains.changed,
+// LoadQueue takes the answer to an ask of [Needs].
+func (l *Ledgers) LoadQueue(ask pipeline.QueueAsk, members []pipeline.QueueMember) {
+	l.queues.load(ask, members)
+}
+
+// LoadClicks takes how many unique clicks a member has in their org.
+func (l *Ledgers) LoadClicks(p Person, n int64) { l.clicks[p] = n }
+
+// Writes are the values that inputs changed, and the queues, by key.
+func (l *Ledgers) Writes() (pipeline.Writes, error) {
+	var w pipeline.Writes
+	for _, collect := range []func(*pipeline.Writes) error{
+		l.lifetimes.writes, l.entries.writes, l.tallies.writes, l.steps.writes, l.chains.writes,
+		l.members.writes, l.grants.writes, l.limits.writes, l.accounts.writes, l.revisions.writes,
 	} {
-		var err error
-		if values, err = collect(values); err != nil {
-			return nil, err
+		if err := collect(&w); err != nil {
+			return pipeline.Writes{}, err
 		}
 	}
-	slices.SortFunc(values, func(a, b Value) int { return strings.Compare(a.Key, b.Key) })
-	return values, nil
+	slices.SortFunc(w.Set, func(a, b pipeline.KeyValue) int { return strings.Compare(a.Key, b.Key) })
+	l.queues.writes(&w)
+	return w, nil
 }
 
 // cells are the loaded values of one kind.
@@ -115,16 +157,16 @@ func (c cells[T]) write(key string) *T {
 	return &loaded.value
 }
 
-func (c cells[T]) changed(values []Value) ([]Value, error) {
+func (c cells[T]) writes(w *pipeline.Writes) error {
 	for key, loaded := range c {
 		if !loaded.changed {
 			continue
 		}
 		data, err := encode(&loaded.value)
 		if err != nil {
-			return nil, fmt.Errorf("encode ledger value %q: %w", key, err)
+			return fmt.Errorf("encode ledger value %q: %w", key, err)
 		}
-		values = append(values, Value{Key: key, Data: data})
+		w.Set = append(w.Set, pipeline.KeyValue{Key: key, Value: data})
 	}
-	return values, nil
+	return nil
 }

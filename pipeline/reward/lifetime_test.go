@@ -4,28 +4,30 @@ import (
 	"testing"
 
 	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/program"
 )
 
 // Lifetime figures are read by segments alone, so they are looked at in the store.
 func TestLifetime_counts_each_conversion_once(t *testing.T) {
 	store := map[string][]byte{}
 	take := func(c event.Credit) *Lifetime {
-		ledgers := NewLedgers()
-		for _, key := range ledgers.Take(nil, &c).Missing {
+		ledgers := NewLedgers(&program.Catalog{}, Batch{})
+		taking := ledgers.TakeCredit("0", &c)
+		for _, key := range taking.Advance().Keys {
 			if err := ledgers.Load(key, store[key]); err != nil {
 				t.Fatal(err)
 			}
 		}
-		ledgers.Take(nil, &c)
-		changed, err := ledgers.Changed()
+		taking.Advance()
+		changed, err := ledgers.Writes()
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, v := range changed {
-			store[v.Key] = v.Data
+		for _, v := range changed.Set {
+			store[v.Key] = v.Value
 		}
 		var figures Lifetime
-		if data, ok := store[lifetimeKey(&c)]; ok {
+		if data, ok := store[lifetimeKey(Person{c.OrgID, c.BeneficiaryID})]; ok {
 			if err := decode(data, &figures); err != nil {
 				t.Fatal(err)
 			}
@@ -82,13 +84,14 @@ func FuzzLoad(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		ledgers := NewLedgers()
+		ledgers := NewLedgers(&program.Catalog{}, Batch{})
+		taking := ledgers.TakeCredit("0", &credit)
 		for range 10 {
-			taken := ledgers.Take(nil, &credit)
-			if len(taken.Missing) == 0 {
+			needs := taking.Advance()
+			if len(needs.Keys) == 0 {
 				return
 			}
-			for _, key := range taken.Missing {
+			for _, key := range needs.Keys {
 				if ledgers.Load(key, data) != nil {
 					return
 				}
@@ -99,9 +102,9 @@ func FuzzLoad(f *testing.F) {
 
 func TestLoad_refuses_an_encoding_it_does_not_know(t *testing.T) {
 	for name, c := range map[string]struct{ key, data string }{
-		"unknown version": {"c/x", "\x02\xa0"}, "empty": {"c/x", ""}, "torn": {"c/x", "\x01\xa1"}, "unknown kind": {"x/x", "\x01\xa0"},
+		"unknown version": {"c/x", "\x03\xa0"}, "empty": {"c/x", ""}, "torn": {"c/x", "\x01\xa1"}, "unknown kind": {"x/x", "\x01\xa0"},
 	} {
-		if err := NewLedgers().Load(c.key, []byte(c.data)); err == nil {
+		if err := NewLedgers(&program.Catalog{}, Batch{}).Load(c.key, []byte(c.data)); err == nil {
 			t.Errorf("%s was loaded", name)
 		}
 	}

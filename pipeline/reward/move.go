@@ -1,89 +1,216 @@
 package reward
 
-import (
-	"github.com/grapevinehq/grapevine/pipeline/program"
-)
+import "github.com/grapevinehq/grapevine/pipeline/program"
 
-// cause is what a reward is for: its conversion, and of tiers the tier.
-type cause struct {
-	conversion     string
-	conversionTime int64
-	tier           string
-	occurrence     int64
-	metric         string // of tiers, as a person reads it
-	threshold      string // likewise
-}
-
-// own is the credit's own conversion as a cause.
-func (t *taking) own() cause {
-	return cause{conversion: t.credit.ConversionID, conversionTime: t.credit.ConversionTime}
-}
-
-// newReward is a reward not yet earned: its first event comes with [taking.move].
-func (t *taking) newReward(rule *program.Rule, r *program.Reward, period string) Reward {
+// newReward is a reward not yet earned, of a rule in a version of its program, for
+// something that happened at a time: its first event comes when it moves.
+func newReward(of *program.Program, v *program.Version, rule *program.Rule, r *program.Reward, period string, ms int64) Reward {
 	state := Reward{
-		Rule: rule.ID, ID: r.ID, Version: t.version.ValidFromRaw, Type: r.Type, Period: period,
-		AvailableAt: t.credit.ConversionTime + rule.Hold.Milliseconds(), Budget: rule.Budget,
-		Day: Day(t.credit.ConversionTime, t.version.Zone),
+		Rule: rule.ID, ID: r.ID, Version: v.ValidFromRaw, Type: r.Type, Period: period,
+		AvailableAt: ms + rule.Hold.Milliseconds(), Budget: rule.Budget, Day: Day(ms, v.Zone),
 	}
 	if r.Quantity > 0 {
 		state.Unit = r.Unit
 	} else {
-		state.Currency = t.credit.Currency
+		state.Currency = v.Currency
 	}
+	state.Limits = limitParts(nil, of, v, rule.ID, ms)
 	return state
 }
 
-// move brings a reward's net value to an amount and tells the event of it; none
-// when nothing moves. rule may be nil: then the event has no texts. reason is
-// why, if the value falls.
-func (t *taking) move(r *Reward, to int64, rule *program.Rule, why cause, reason string) {
-	if to == r.Net {
+// settle brings what the rules give for a reward to an amount. What more is asks
+// its limit and then its budget; what is less is taken from what waits first.
+// reason is why, if it is less.
+func (t *Taking) settle(ref string, to int64, reason string) bool {
+	s, found, ok := t.find(ref)
+	if !ok {
+		return false
+	}
+	if !found || s.Final || to == s.wanted() {
+		return true
+	}
+	if by := to - s.wanted(); by > 0 {
+		return t.raise(&s, by)
+	}
+	return t.reduce(&s, s.wanted()-to, reason)
+}
+
+// reduce takes an amount back, of what waits first.
+func (t *Taking) reduce(s *spot, by int64, reason string) bool {
+	waited := min(s.Held, by)
+	if !t.loadedLimits(s) {
+		return false
+	}
+	leave, ok := t.leaving(s)
+	if !ok {
+		return false
+	}
+	give, ok := t.giving(s, s.Net-(by-waited))
+	if !ok {
+		return false
+	}
+	if _, ok := t.draw(append(leave, give...)...); !ok {
+		return false
+	}
+	where := s.Waits
+	t.unqueue(s)
+	s.Held -= waited
+	s.Net -= by - waited
+	for i := range give {
+		s.Drawn -= give[i].Amount
+	}
+	t.tell(s, Reversed, by, reason)
+	t.countLimits(s)
+	if s.Held > 0 {
+		t.askAgain(s, where)
+	}
+	return true
+}
+
+// raise gives an amount more, or lets it wait. What waits already, waits as a whole.
+func (t *Taking) raise(s *spot, by int64) bool {
+	if s.Held == 0 {
+		return t.admit(s, by)
+	}
+	if !t.loadedLimits(s) {
+		return false
+	}
+	leave, ok := t.leaving(s)
+	if !ok {
+		return false
+	}
+	if _, ok := t.draw(leave...); !ok {
+		return false
+	}
+	where := s.Waits
+	t.unqueue(s)
+	s.Held += by
+	t.tell(s, Held, by, t.whyHeld(s, where))
+	t.askAgain(s, where)
+	return true
+}
+
+// askAgain asks for what is held and stands in no queue. At a limit it joins the
+// queue as it was: those who are older go first.
+func (t *Taking) askAgain(s *spot, where Wait) {
+	if own := t.ownLimit(s); where == WaitLimit && own != "" {
+		t.wait(s, WaitLimit)
+		t.review(own)
 		return
 	}
-	e := Event{
-		OrgID: t.credit.OrgID, ProgramID: t.credit.ProgramID, RewardID: t.rewardID(r, why),
-		RuleID: r.Rule, Reward: r.ID, RuleVersion: r.Version, TierID: why.tier, Occurrence: why.occurrence,
-		Period: r.Period, BeneficiaryID: t.credit.BeneficiaryID, BeneficiaryRole: t.credit.Role,
-		RewardType: r.Type, Remaining: to, Currency: r.Currency, Unit: r.Unit,
-		ConversionID: why.conversion, ConversionTime: why.conversionTime,
-		AvailableAt: r.AvailableAt, BudgetID: r.Budget, Time: t.credit.DecidedAt, Day: r.Day,
-	}
-	switch {
-	case to < r.Net:
-		e.Type, e.Amount, e.Reason = Reversed, r.Net-to, reason
-	case r.Sequence == 0:
-		e.Type, e.Amount = Earned, to
-	default:
-		e.Type, e.Amount = Increased, to-r.Net
-	}
-	r.Net = to
-	r.Sequence++
-	r.Status = r.statusAfter(why.conversionTime)
-	e.Sequence, e.Status = r.Sequence, r.Status
-	t.say(&e, rule, why)
-	t.events = append(t.events, e)
+	ref := s.ref(s.Reward)
+	t.then(func() bool { return t.again(ref) })
 }
 
-// statusAfter is a reward's status after an event: `reversed` only when nothing
-// remains (§9 (40)), pending while a hold stands, or else approved.
-func (r *Reward) statusAfter(conversionTime int64) Status {
-	switch {
-	case r.Net == 0:
-		return StatusReversed
-	case r.Status != "" && r.Status != StatusReversed:
-		return r.Status
-	case r.AvailableAt > conversionTime:
-		return StatusPending
-	default:
-		return StatusApproved
+// again asks for a reward that is held.
+func (t *Taking) again(ref string) bool {
+	s, found, ok := t.find(ref)
+	if !ok {
+		return false
+	}
+	if !found || s.Held == 0 || s.Waits != NoWait {
+		return true
+	}
+	return t.admit(&s, 0)
+}
+
+// admit asks the limit, and then the budget, for more, or when that is 0 for what
+// is held: which then stands in no queue. What does not fit waits.
+func (t *Taking) admit(s *spot, more int64) bool {
+	amount := s.Held + more
+	if !t.loadedLimits(s) {
+		return false
+	}
+	own := t.ownLimit(s)
+	if own != "" && !admits(t.ledgers.limits.read(own), s.rule.Limit, s.Net > 0, s.money(amount)) {
+		t.hold(s, more, WaitLimit)
+		return true
+	}
+	take, where, ok := t.takes(s, s.Net+amount)
+	if !ok {
+		return false
+	}
+	if where != NoWait {
+		t.hold(s, more, where)
+		return true
+	}
+	drawn, ok := t.draw(take...)
+	if !ok {
+		return false
+	}
+	if len(take) > 0 {
+		if !drawn[0].Taken {
+			t.hold(s, more, WaitBudget)
+			return true
+		}
+		s.Drawn += take[0].Amount
+	}
+	s.Held = amount
+	t.release(s)
+	return true
+}
+
+// hold lets what does not fit wait. more is what was not held before.
+func (t *Taking) hold(s *spot, more int64, where Wait) {
+	s.Held += more
+	if more > 0 {
+		s.Unearned = s.Unearned || s.Sequence == 0
+		t.tell(s, Held, more, t.whyHeld(s, where))
+	}
+	t.wait(s, where)
+}
+
+// release lets what is held through, whole; it stands in no queue any more.
+func (t *Taking) release(s *spot) {
+	amount, kind := s.Held, Increased
+	if s.Sequence == 0 || s.Unearned {
+		kind = Earned
+	}
+	s.Net, s.Held, s.Unearned = s.Net+amount, 0, false
+	t.tell(s, kind, amount, "")
+	t.countLimits(s)
+}
+
+// money is an amount as limits on money count it.
+func (r *Reward) money(amount int64) int64 {
+	if r.Currency == "" {
+		return 0
+	}
+	return amount
+}
+
+// wait lets a reward join the queue of what it waits for.
+func (t *Taking) wait(s *spot, where Wait) {
+	s.Waits, s.Stands, *s.changed = where, t.ownLimit(s), true
+	switch where {
+	case WaitLimit:
+		t.ledgers.limitQueue(s.Stands, 1)
+		t.ledgers.queues.join(waitingAt(s.Stands), s.waiter(), s.conversionTime)
+	case WaitBudget:
+		t.ledgers.accountQueue(s.Account, 1)
+		if s.Stands != "" {
+			t.ledgers.limits.write(s.Stands).Queued++
+			t.ledgers.queues.join(queuedAt(s.Stands), s.waiter(), s.conversionTime)
+		}
+	case WaitRate:
+		t.ledgers.queues.join(QueueRates, s.rateMember(), t.ledgers.ordinal())
 	}
 }
 
-func (t *taking) rewardID(r *Reward, why cause) string {
-	c := t.credit
-	if why.tier != "" {
-		return TierID(c.OrgID, c.ProgramID, r.Rule, why.tier, r.ID, r.Period, c.BeneficiaryID, why.occurrence)
+// unqueue takes a reward out of the queue that it stands in, if it does.
+func (t *Taking) unqueue(s *spot) {
+	switch s.Waits {
+	case WaitLimit:
+		t.ledgers.limitQueue(s.Stands, -1)
+		t.ledgers.queues.leave(waitingAt(s.Stands), s.waiter())
+	case WaitBudget:
+		t.ledgers.accountQueue(s.Account, -1)
+		if s.Stands != "" {
+			t.ledgers.limits.write(s.Stands).Queued--
+			t.ledgers.queues.leave(queuedAt(s.Stands), s.waiter())
+		}
+	case WaitRate:
+		t.ledgers.queues.leave(QueueRates, s.rateMember())
 	}
-	return ConversionID(c.OrgID, c.ProgramID, r.Rule, r.ID, why.conversion, c.BeneficiaryID)
+	s.Waits, s.Stands, *s.changed = NoWait, "", true
 }

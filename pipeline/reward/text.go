@@ -10,24 +10,24 @@ import (
 
 // say fills the texts of an event in the beneficiary's locale, or else the
 // program's (contract §2). What has no text in either is left out.
-func (t *taking) say(e *Event, rule *program.Rule, why cause) {
-	if rule == nil {
+func (t *Taking) say(e *Event, s *spot) {
+	if s.rule == nil {
 		return
 	}
-	value := func(placeholder string) string { return t.value(placeholder, e, why) }
-	e.Name = program.Render(program.TextFor(rule.Name, t.credit.Locale, t.version.Locale), value)
-	e.Message = program.Render(program.TextFor(rule.Message, t.credit.Locale, t.version.Locale), value)
+	value := func(placeholder string) string { return s.value(placeholder, e) }
+	e.Name = program.Render(program.TextFor(s.rule.Name, t.locale, s.version.Locale), value)
+	e.Message = program.Render(program.TextFor(s.rule.Message, t.locale, s.version.Locale), value)
 }
 
 // value is what stands for one of [program.Placeholders].
-func (t *taking) value(placeholder string, e *Event, why cause) string {
+func (s *spot) value(placeholder string, e *Event) string {
 	switch placeholder {
 	case "tier":
-		return why.tier
+		return s.tier
 	case "metric":
-		return why.metric
+		return s.metric
 	case "threshold":
-		return why.threshold
+		return s.threshold
 	case "amount":
 		return e.decimal()
 	case "currency":
@@ -41,10 +41,10 @@ func (t *taking) value(placeholder string, e *Event, why cause) string {
 	case "period":
 		return e.Period
 	case "program":
-		if t.program.Name != "" {
-			return t.program.Name
+		if s.of.Name != "" {
+			return s.of.Name
 		}
-		return t.program.ID
+		return s.of.ID
 	}
 	return ""
 }

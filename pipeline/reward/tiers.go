@@ -14,21 +14,22 @@ const MaxStepsAtOnce = 10_000
 // tally moves the sum of a tiers rule. A sum that rises earns every tier of the
 // conversion's version that it has reached and that is not held; one that falls
 // loses every tier below whose threshold it is now, by the threshold that gave it.
-func (t *taking) tally(c *change) {
-	sum := t.ledgers.tallies.write(tallyKey(t.credit, &c.part))
+func (b *booking) tally(c *shift) {
+	key := tallyKey(b.person, b.credit.ProgramID, &c.part)
+	sum := b.ledgers.tallies.write(key)
 	if c.rule != nil {
 		sum.Metric = c.rule.Metric
 	}
 	sum.Sum.Add(&sum.Sum, big.NewInt(c.delta))
 	switch {
 	case c.delta < 0:
-		t.fall(sum, c)
+		b.fall(key, sum, c)
 	case c.rule != nil:
-		t.rise(sum, c)
+		b.rise(key, sum, c)
 	}
 }
 
-func (t *taking) rise(sum *Tally, c *change) {
+func (b *booking) rise(key string, sum *Tally, c *shift) {
 	reading := Reading(sum.Metric, &sum.Sum)
 	for i := range c.rule.Tiers {
 		tier := &c.rule.Tiers[i]
@@ -41,13 +42,14 @@ func (t *taking) rise(sum *Tally, c *change) {
 			held = &sum.Tiers[len(sum.Tiers)-1]
 		}
 		if !held.Held {
-			t.earn(held, tier, tier.Threshold, c, sum)
+			b.earn(held, key, tier, tier.Threshold, c, reading)
 		}
 		last := lastStep(tier, reading, held.Steps)
 		for n := held.Steps + 1; n <= last; n++ {
-			step := t.ledgers.steps.write(stepKey(t.credit, &c.part, StepTier(tier.ID, n)))
+			at := stepKey(b.person, b.credit.ProgramID, &c.part, StepTier(tier.ID, n))
+			step := b.ledgers.steps.write(at)
 			step.Tier = StepTier(tier.ID, n)
-			t.earn(step, tier, tier.Threshold+n*tier.RepeatEvery, c, sum)
+			b.earn(step, at, tier, tier.Threshold+n*tier.RepeatEvery, c, reading)
 			held.Steps = n
 		}
 	}
@@ -62,61 +64,60 @@ func lastStep(tier *program.Tier, reading, held int64) int64 {
 	return min((reading-tier.Threshold)/tier.RepeatEvery, held+MaxStepsAtOnce)
 }
 
-func (t *taking) fall(sum *Tally, c *change) {
+func (b *booking) fall(key string, sum *Tally, c *shift) {
 	reading := Reading(sum.Metric, &sum.Sum)
 	for i := len(sum.Tiers) - 1; i >= 0; i-- {
 		held := &sum.Tiers[i]
 		for ; held.Steps > 0; held.Steps-- {
-			key := stepKey(t.credit, &c.part, StepTier(held.Tier, held.Steps))
-			if t.ledgers.steps.read(key).Threshold <= reading {
+			at := stepKey(b.person, b.credit.ProgramID, &c.part, StepTier(held.Tier, held.Steps))
+			if b.ledgers.steps.read(at).Threshold <= reading {
 				break
 			}
-			t.lose(t.ledgers.steps.write(key), c, sum)
+			b.lose(b.ledgers.steps.write(at), at, c)
 		}
 		if held.Held && held.Threshold > reading {
-			t.lose(held, c, sum)
+			b.lose(held, key, c)
 		}
 	}
 }
 
-// earn gives a tier's rewards as its next occurrence.
-func (t *taking) earn(held *TierHeld, tier *program.Tier, threshold int64, c *change, sum *Tally) {
+// earn gives a tier's rewards as its next occurrence. key is that of the value
+// which holds the tier, reading what the metric comes to.
+func (b *booking) earn(held *TierHeld, key string, tier *program.Tier, threshold int64, c *shift, reading int64) {
 	held.Held, held.Threshold = true, threshold
+	held.Reading, held.Metric = reading, c.rule.Metric
 	held.Occurrence++
-	held.ConversionID, held.ConversionTime = t.credit.ConversionID, t.credit.ConversionTime
+	held.ConversionID, held.ConversionTime = b.credit.ConversionID, b.credit.ConversionTime
 	held.Rewards = make([]Reward, len(tier.Rewards))
 	for i := range tier.Rewards {
 		r := &tier.Rewards[i]
-		held.Rewards[i] = t.newReward(c.rule, r, c.part.Period)
+		held.Rewards[i] = b.newReward(c.rule, r, c.part.Period)
 		amount := r.AmountMinor
 		if r.Quantity > 0 {
 			amount = r.Quantity
 		}
-		t.move(&held.Rewards[i], amount, c.rule, held.cause(sum, t.credit.Currency), "")
+		b.move(&held.Rewards[i], amount, c.rule, b.tier(key, held), "")
 	}
 }
 
 // lose reverses what a tier's occurrence gave.
-func (t *taking) lose(held *TierHeld, c *change, sum *Tally) {
+func (b *booking) lose(held *TierHeld, key string, c *shift) {
 	held.Held = false
 	for i := range held.Rewards {
-		t.move(&held.Rewards[i], 0, c.rule, held.cause(sum, t.credit.Currency), ReasonBelowTier)
+		b.move(&held.Rewards[i], 0, c.rule, b.tier(key, held), ReasonBelowTier)
 	}
 }
 
-// cause is what a tier's rewards are for: the conversion that crossed it.
-func (h *TierHeld) cause(sum *Tally, currency string) cause {
-	return cause{
-		conversion: h.ConversionID, conversionTime: h.ConversionTime, tier: h.Tier, occurrence: h.Occurrence,
-		metric:    metricText(sum.Metric, Reading(sum.Metric, &sum.Sum), currency),
-		threshold: metricText(sum.Metric, h.Threshold, currency),
-	}
+// texts are the metric when a tier was reached, and its threshold, as a person
+// reads them.
+func (h *TierHeld) texts(currency string) (metric, threshold string) {
+	return metricText(h.Metric, max(h.Reading, h.Threshold), currency), metricText(h.Metric, h.Threshold, currency)
 }
 
 // missingSteps adds the keys of the repeated steps that a change of a sum may
 // earn or lose and that are not loaded.
-func (t *taking) missingSteps(missing []string, c *change) []string {
-	tally := t.ledgers.tallies.read(tallyKey(t.credit, &c.part))
+func (b *booking) missingSteps(missing []string, c *shift) []string {
+	tally := b.ledgers.tallies.read(tallyKey(b.person, b.credit.ProgramID, &c.part))
 	if c.delta == 0 {
 		return missing
 	}
@@ -130,7 +131,7 @@ func (t *taking) missingSteps(missing []string, c *change) []string {
 			}
 			last := lastStep(tier, reading, from)
 			for n := from + 1; n <= last; n++ {
-				missing = t.wantStep(missing, c, tier.ID, n)
+				missing = b.wantStep(missing, c, tier.ID, n)
 			}
 		}
 		return missing
@@ -139,21 +140,21 @@ func (t *taking) missingSteps(missing []string, c *change) []string {
 	if c.rule != nil {
 		metric = c.rule.Metric
 	}
-	return t.missingLost(missing, c, tally, Reading(metric, after))
+	return b.missingLost(missing, c, tally, Reading(metric, after))
 }
 
 // missingLost adds the steps that a reading no longer reaches: those from the
 // top that are loaded already, and as many again each round.
-func (t *taking) missingLost(missing []string, c *change, tally *Tally, reading int64) []string {
+func (b *booking) missingLost(missing []string, c *shift, tally *Tally, reading int64) []string {
 	const atLeast = 64
 	for i := range tally.Tiers {
 		held := &tally.Tiers[i]
 		for n := held.Steps; n > 0; n-- {
-			step := t.ledgers.steps.read(stepKey(t.credit, &c.part, StepTier(held.Tier, n)))
+			step := b.ledgers.steps.read(stepKey(b.person, b.credit.ProgramID, &c.part, StepTier(held.Tier, n)))
 			if step == nil {
 				stretch := max(atLeast, held.Steps-n)
 				for m := n; m > max(0, n-stretch); m-- {
-					missing = t.wantStep(missing, c, held.Tier, m)
+					missing = b.wantStep(missing, c, held.Tier, m)
 				}
 				break
 			}
@@ -165,6 +166,6 @@ func (t *taking) missingLost(missing []string, c *change, tally *Tally, reading 
 	return missing
 }
 
-func (t *taking) wantStep(missing []string, c *change, tier string, n int64) []string {
-	return t.ledgers.steps.want(missing, stepKey(t.credit, &c.part, StepTier(tier, n)))
+func (b *booking) wantStep(missing []string, c *shift, tier string, n int64) []string {
+	return b.ledgers.steps.want(missing, stepKey(b.person, b.credit.ProgramID, &c.part, StepTier(tier, n)))
 }

@@ -30,7 +30,7 @@ AS SELECT
     sumIf(amount_minor + quantity, event_type IN ('earned', 'increased')) AS earned,
     argMax(remaining_minor + remaining_quantity, sequence) AS net,
     argMax(status, sequence) AS last_status,
-    if(last_status = 'held', argMaxIf(amount_minor + quantity, sequence, event_type = 'held'), 0) AS held
+    argMax(withheld, sequence) AS held
 FROM rewards
 GROUP BY org_id, program_id, reward_id, day
 COMMENT 'Rewards after their last event: earned is all that was ever earned, net what is left of it, held what is withheld';

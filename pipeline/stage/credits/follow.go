@@ -1,7 +1,10 @@
 package credits
 
 import (
-	"github.com/grapevinehq/grapevine/pipeline/program"
+	"fmt"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
 )
 
@@ -10,100 +13,127 @@ const (
 	verdictTaken    byte = 1
 	verdictRepeated byte = 2
 	verdictInvalid  byte = 3
-	verdictPassed   byte = 4 // what rewards do not act on yet
+	verdictPassed   byte = 4 // of records of earlier releases: what rewards did not act on
 )
 
-// following takes a batch's credits in order. Ledgers do not touch each other:
-// one that misses a value waits alone, so that a round of reading serves all.
+// task is one input of a ledger: a record of the batch, or what is due by the clock.
+type task struct {
+	index  int // of the record; [clock] for none
+	taking *reward.Taking
+	known  bool // the books say that it was taken before
+}
+
+// clock is the index of what no record of the batch caused.
+const clock = -1
+
+// following takes a batch's inputs, those of a ledger in order, what is due by the
+// clock first. Ledgers do not touch each other: one that needs something waits
+// alone, so that a round of answers serves all.
 type following struct {
-	ledgers  *reward.Ledgers
-	catalog  *program.Catalog
-	inputs   []input
-	queues   []queue
-	known    []bool // by record: the books say that it was taken before
-	verdicts []byte
-	events   [][]reward.Event
+	tasks   []*task // in the order that their events are told
+	waiting [][]*task
+	places  map[reward.Person]int
+	drawing []*task // whose the draws are that advance returned
 }
 
-// queue are the records of one ledger that are still to be taken, in order.
-type queue []int
+func follow() *following { return &following{places: map[reward.Person]int{}} }
 
-type ledger struct{ org, beneficiary string }
-
-func follow(ledgers *reward.Ledgers, catalog *program.Catalog, inputs []input) *following {
-	f := &following{
-		ledgers: ledgers, catalog: catalog, inputs: inputs,
-		known: make([]bool, len(inputs)), verdicts: make([]byte, len(inputs)), events: make([][]reward.Event, len(inputs)),
+// add puts a task at the end of its ledger.
+func (f *following) add(p reward.Person, t *task) {
+	place, ok := f.places[p]
+	if !ok {
+		place = len(f.waiting)
+		f.places[p] = place
+		f.waiting = append(f.waiting, nil)
 	}
-	places := make(map[ledger]int, len(inputs))
-	for i := range inputs {
-		if inputs[i].problems != nil {
-			f.verdicts[i] = verdictInvalid
-			continue
-		}
-		if inputs[i].other {
-			f.verdicts[i] = verdictPassed
-			continue
-		}
-		of := ledger{inputs[i].credit.OrgID, inputs[i].credit.BeneficiaryID}
-		place, ok := places[of]
-		if !ok {
-			place = len(f.queues)
-			places[of] = place
-			f.queues = append(f.queues, nil)
-		}
-		f.queues[place] = append(f.queues[place], i)
-	}
-	return f
+	f.waiting[place] = append(f.waiting[place], t)
+	f.tasks = append(f.tasks, t)
 }
 
-// first are the keys that the credits name themselves.
+// record adds the taking of a record.
+func (f *following) record(l *reward.Ledgers, index int, in *event.Inbound) {
+	id, t := fmt.Sprint(index), &task{index: index}
+	switch in.Type {
+	case event.TypeMemberChanged:
+		t.taking = l.TakeChange(id, in.Changed)
+	case event.TypeMemberClicked:
+		t.taking = l.TakeClick(id, in.Clicked)
+	case event.TypeRewardDecided:
+		t.taking = l.TakeDecision(id, in.Decision)
+	default:
+		t.taking = l.TakeCredit(id, &in.Credit)
+	}
+	f.add(reward.Person{OrgID: in.OrgID(), ID: in.BeneficiaryID()}, t)
+}
+
+// clocked adds what is due by the clock.
+func (f *following) clocked(t *reward.Taking) { f.add(t.Person(), &task{index: clock, taking: t}) }
+
+// advance takes inputs until each ledger is done or needs something, and returns
+// all that is needed.
+func (f *following) advance() reward.Needs {
+	var all reward.Needs
+	f.drawing = f.drawing[:0]
+	for place, q := range f.waiting {
+		for len(q) > 0 {
+			var needs reward.Needs
+			if !q[0].known {
+				needs = q[0].taking.Advance()
+			}
+			if needs.None() {
+				q = q[1:]
+				continue
+			}
+			all.Keys = append(all.Keys, needs.Keys...)
+			all.Queues = append(all.Queues, needs.Queues...)
+			for range needs.Draws {
+				f.drawing = append(f.drawing, q[0])
+			}
+			all.Draws = append(all.Draws, needs.Draws...)
+			break
+		}
+		f.waiting[place] = q
+	}
+	return all
+}
+
+// answer takes the answers to the draws that advance returned, in their order.
+func (f *following) answer(drawn []pipeline.Drawn) {
+	for i := 0; i < len(f.drawing); {
+		n := i + 1
+		for n < len(f.drawing) && f.drawing[n] == f.drawing[i] {
+			n++
+		}
+		f.drawing[i].taking.Answer(drawn[i:n])
+		i = n
+	}
+}
+
+// first are the keys that the tasks name themselves.
 func (f *following) first() []string {
 	var keys []string
-	for _, q := range f.queues {
-		for _, i := range q {
-			c := &f.inputs[i].credit
-			keys = append(keys, f.ledgers.Take(programOf(f.catalog, c), c).Missing...)
-		}
+	for _, t := range f.tasks {
+		keys = append(keys, t.taking.Advance().Keys...)
 	}
 	return keys
 }
 
-// advance takes credits until each ledger is done or misses a value, and
-// returns what is missing.
-func (f *following) advance() []string {
-	var missing []string
-	for place, q := range f.queues {
-		for len(q) > 0 {
-			lacks := f.take(q[0])
-			if len(lacks) > 0 {
-				missing = append(missing, lacks...)
-				break
-			}
-			q = q[1:]
+// done tells whether every ledger is.
+func (f *following) done() bool {
+	for _, q := range f.waiting {
+		if len(q) > 0 {
+			return false
 		}
-		f.queues[place] = q
 	}
-	return missing
+	return true
 }
 
-// take books one credit, or returns what is missing for it.
-func (f *following) take(i int) (missing []string) {
-	if f.known[i] {
-		f.verdicts[i] = verdictRepeated
-		return nil
+// verdict is that on a task that was taken.
+func (t *task) verdict() byte {
+	if t.known || t.taking.Repeated {
+		return verdictRepeated
 	}
-	c := &f.inputs[i].credit
-	taken := f.ledgers.Take(programOf(f.catalog, c), c)
-	switch {
-	case len(taken.Missing) > 0:
-		return taken.Missing
-	case taken.Repeated:
-		f.verdicts[i] = verdictRepeated
-	default:
-		f.verdicts[i], f.events[i] = verdictTaken, taken.Events
-	}
-	return nil
+	return verdictTaken
 }
 
 // verdictName is a verdict for the metrics.

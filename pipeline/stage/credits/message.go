@@ -1,6 +1,9 @@
 package credits
 
 import (
+	"slices"
+	"strconv"
+
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
@@ -34,8 +37,8 @@ type rewardData struct {
 	Message           string        `json:"message,omitempty"`
 }
 
-// encodeReward writes a reward event as it is published. Its time is when the
-// credit was decided that caused it.
+// encodeReward writes a reward event as it is published. Its time is when its
+// cause was decided.
 func encodeReward(e *reward.Event) ([]byte, error) {
 	data := rewardData{
 		RewardID: e.RewardID, RuleID: e.RuleID, Reward: e.Reward, RuleVersion: e.RuleVersion,
@@ -60,41 +63,94 @@ func encodeReward(e *reward.Event) ([]byte, error) {
 	}, data)
 }
 
-// messages are the reward events, a beneficiary's in the order of their sequence.
+// segmentData is the data of a segment event (contract §9 (7)).
+type segmentData struct {
+	MemberID  string `json:"member_id"`
+	SegmentID string `json:"segment_id"`
+	At        string `json:"at"`
+}
+
+// encodePassage writes the entering or leaving of a segment as it is published.
+func encodePassage(p *reward.Passage) ([]byte, error) {
+	kind := event.TypeSegmentLeft
+	if p.Entered {
+		kind = event.TypeSegmentEntered
+	}
+	return event.EncodeEvent(event.Out{
+		ID:     passageID(p),
+		Source: event.OrgSource(p.OrgID),
+		Type:   kind,
+		Time:   p.At,
+		OrgID:  p.OrgID,
+	}, segmentData{MemberID: p.MemberID, SegmentID: p.SegmentID, At: event.FormatTime(p.At)})
+}
+
+// passageID is `<segment>/<member>/<entered | left>/<n>`.
+func passageID(p *reward.Passage) string {
+	return event.JoinID(p.SegmentID, p.MemberID, passageName(p), strconv.FormatInt(p.Sequence, 10))
+}
+
+func passageName(p *reward.Passage) string {
+	if p.Entered {
+		return "entered"
+	}
+	return "left"
+}
+
+// messages are the reward events, a beneficiary's in the order of their sequence,
+// and the segment events, a member's likewise.
 func (b *work) messages() []pipeline.Message {
-	messages := make([]pipeline.Message, len(b.standing.Rewards))
+	messages := make([]pipeline.Message, 0, len(b.standing.Rewards)+len(b.standing.Passages))
 	for i := range b.standing.Rewards {
 		r := &b.standing.Rewards[i]
-		messages[i] = pipeline.Message{
-			Topic:   TopicRewards,
-			Key:     []byte(r.Event.OrgID + "/" + r.Event.BeneficiaryID),
-			Value:   r.Value,
-			Headers: []pipeline.MessageHeader{{Key: event.ContentType, Value: []byte(event.StructuredContentType)}},
-		}
+		messages = append(messages, message(TopicRewards, r.Event.OrgID+"/"+r.Event.BeneficiaryID, r.Value))
+	}
+	for i := range b.standing.Passages {
+		p := &b.standing.Passages[i]
+		messages = append(messages, message(TopicSegments, p.Passage.OrgID+"/"+p.Passage.MemberID, p.Value))
 	}
 	return messages
+}
+
+func message(topic, key string, value []byte) pipeline.Message {
+	return pipeline.Message{
+		Topic: topic, Key: []byte(key), Value: value,
+		Headers: []pipeline.MessageHeader{{Key: event.ContentType, Value: []byte(event.StructuredContentType)}},
+	}
 }
 
 func (b *work) deadLetters() []pipeline.DeadLetter {
 	var letters []pipeline.DeadLetter
 	for _, l := range b.standing.Letters {
-		c := &b.inputs[l.Index].credit
-		letters = append(letters, pipeline.DeadLetter{
-			Index: l.Index, Reason: "invalid", Detail: l.Detail, OrgID: c.OrgID, ProgramID: c.ProgramID,
-		})
+		in := &b.inputs[l.Index]
+		letter := pipeline.DeadLetter{Index: l.Index, Reason: "invalid", Detail: l.Detail, OrgID: in.OrgID()}
+		switch in.Type {
+		case event.TypeMemberChanged, event.TypeMemberClicked:
+		case event.TypeRewardDecided:
+			letter.ProgramID = in.Decision.ProgramID
+		default:
+			letter.ProgramID = in.Credit.ProgramID
+		}
+		letters = append(letters, letter)
 	}
 	return letters
 }
 
+// countedTypes are the types of records that are counted apart.
+var countedTypes = []event.Type{event.TypeCredit, event.TypeMemberChanged, event.TypeMemberClicked, event.TypeRewardDecided}
+
 func (b *work) counts() []pipeline.Count {
-	var n [verdictPassed + 1]int
-	for _, v := range b.standing.Verdicts {
-		n[min(v, verdictPassed)]++
+	n := make([][verdictPassed + 1]int, len(countedTypes))
+	for i, v := range b.standing.Verdicts {
+		of := max(0, slices.Index(countedTypes, b.inputs[i].Type))
+		n[of][min(v, verdictPassed)]++
 	}
 	var counts []pipeline.Count
-	for v, many := range n {
-		if many > 0 {
-			counts = append(counts, pipeline.Count{Type: event.TypeCredit, Verdict: verdictName(byte(v)), N: many})
+	for of := range n {
+		for v, many := range n[of] {
+			if many > 0 {
+				counts = append(counts, pipeline.Count{Type: countedTypes[of], Verdict: verdictName(byte(v)), N: many})
+			}
 		}
 	}
 	return counts

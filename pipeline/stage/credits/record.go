@@ -7,8 +7,12 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/reward"
 )
 
-// recordFormat is the first byte of a record: the version of its encoding.
-const recordFormat = 1
+// The first byte of a record is the version of its encoding. Records of
+// recordBefore are carried out too: they only lack what came later.
+const (
+	recordFormat = 2
+	recordBefore = 1
+)
 
 // record is what a batch decided, as the journal keeps it. Reward events stand
 // in it as they are published, byte for byte, so that another release that
@@ -17,16 +21,24 @@ type record struct {
 	Verdicts []byte     `cbor:"1,keyasint"` // one for each record of the batch
 	Rewards  []happened `cbor:"2,keyasint,omitempty"`
 	Letters  []letter   `cbor:"3,keyasint,omitempty"`
+	Passages []passage  `cbor:"4,keyasint,omitempty"`
 }
 
 // happened is one reward event, and the record that caused it.
 type happened struct {
-	Index int          `cbor:"1,keyasint"`
+	Index int          `cbor:"1,keyasint"` // -1: it came by the clock
 	Event reward.Event `cbor:"2,keyasint"`
 	Value []byte       `cbor:"3,keyasint"`
 }
 
-// letter is a record that is no credit.
+// passage is a segment entered or left, and the record that caused it.
+type passage struct {
+	Index   int            `cbor:"1,keyasint"`
+	Passage reward.Passage `cbor:"2,keyasint"`
+	Value   []byte         `cbor:"3,keyasint"`
+}
+
+// letter is a record that could not be read.
 type letter struct {
 	Index  int    `cbor:"1,keyasint"`
 	Detail string `cbor:"2,keyasint"`
@@ -35,14 +47,14 @@ type letter struct {
 func (r *record) encode() ([]byte, error) {
 	body, err := codec.Marshal(r)
 	if err != nil {
-		return nil, fmt.Errorf("encode the record of %d credits: %w", len(r.Verdicts), err)
+		return nil, fmt.Errorf("encode the record of %d inputs: %w", len(r.Verdicts), err)
 	}
 	return append([]byte{recordFormat}, body...), nil
 }
 
 // decode reads a record of a batch of n input records.
 func (r *record) decode(data []byte, n int) error {
-	if len(data) == 0 || data[0] != recordFormat {
+	if len(data) == 0 || data[0] != recordFormat && data[0] != recordBefore {
 		return fmt.Errorf("the record's encoding is not known to this release; run the release that wrote it, or a newer one")
 	}
 	*r = record{}
@@ -52,15 +64,55 @@ func (r *record) decode(data []byte, n int) error {
 	if len(r.Verdicts) != n {
 		return fmt.Errorf("the record has verdicts on %d records, the batch has %d: was the topic compacted or made anew?", len(r.Verdicts), n)
 	}
+	return r.check(n)
+}
+
+// check makes sure that a record names inputs that the batch has.
+func (r *record) check(n int) error {
+	named := func(index, least int) error {
+		if index < least || index >= n {
+			return fmt.Errorf("the record names input %d of %d", index, n)
+		}
+		return nil
+	}
 	for i := range r.Rewards {
-		if r.Rewards[i].Index < 0 || r.Rewards[i].Index >= n {
-			return fmt.Errorf("the record names input %d of %d", r.Rewards[i].Index, n)
+		if err := named(r.Rewards[i].Index, clock); err != nil {
+			return err
+		}
+	}
+	for i := range r.Passages {
+		if err := named(r.Passages[i].Index, clock); err != nil {
+			return err
 		}
 	}
 	for i := range r.Letters {
-		if r.Letters[i].Index < 0 || r.Letters[i].Index >= n {
-			return fmt.Errorf("the record names input %d of %d", r.Letters[i].Index, n)
+		if err := named(r.Letters[i].Index, 0); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// add renders what an input made.
+func (r *record) add(t *task) error {
+	if t.known {
+		return nil
+	}
+	for i := range t.taking.Events {
+		e := &t.taking.Events[i]
+		value, err := encodeReward(e)
+		if err != nil {
+			return err
+		}
+		r.Rewards = append(r.Rewards, happened{Index: t.index, Event: *e, Value: value})
+	}
+	for i := range t.taking.Passages {
+		p := &t.taking.Passages[i]
+		value, err := encodePassage(p)
+		if err != nil {
+			return err
+		}
+		r.Passages = append(r.Passages, passage{Index: t.index, Passage: *p, Value: value})
 	}
 	return nil
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // origin are the columns that say where a row came from (contract §6). The
-// position is that of the credit's record.
+// position is that of the record which caused it; what came by the clock has the
+// first one of the batch.
 type origin struct {
 	org, program, event, source, topic []string
 	time, offset                       []int64
@@ -15,13 +16,20 @@ type origin struct {
 }
 
 func (o *origin) add(b *work, index int, org, program, id string, ms int64) {
+	offset, source := b.bounds.First, event.OrgSource(org)
+	if index != clock {
+		offset = b.records[index].Offset
+	}
+	if program != "" {
+		source = event.Source(org, program)
+	}
 	o.org = append(o.org, org)
 	o.program = append(o.program, program)
 	o.event = append(o.event, id)
-	o.source = append(o.source, event.Source(org, program))
+	o.source = append(o.source, source)
 	o.topic = append(o.topic, b.bounds.Partition.Topic)
 	o.partition = append(o.partition, int32(b.bounds.Partition.ID)) //nolint:gosec // Kafka counts partitions in 32 bits
-	o.offset = append(o.offset, b.records[index].Offset)
+	o.offset = append(o.offset, offset)
 	o.time = append(o.time, ms)
 }
 
@@ -38,16 +46,35 @@ func (o *origin) columns() []pipeline.Column {
 	}
 }
 
-// blocks are the rows of credits, then of rewards.
+// blocks are the rows of credits, of rewards, and of segment events.
 func (b *work) blocks() []pipeline.Block {
 	var blocks []pipeline.Block
-	if c := b.creditRows(); c.Rows > 0 {
-		blocks = append(blocks, c)
-	}
-	if r := b.rewardRows(); r.Rows > 0 {
-		blocks = append(blocks, r)
+	for _, block := range []pipeline.Block{b.creditRows(), b.rewardRows(), b.segmentRows()} {
+		if block.Rows > 0 {
+			blocks = append(blocks, block)
+		}
 	}
 	return blocks
+}
+
+// segmentRows are the segments entered and left. Their time is that of what
+// caused it.
+func (b *work) segmentRows() pipeline.Block {
+	var at origin
+	var segments, members, kinds []string
+	var sequences []int64
+	for i := range b.standing.Passages {
+		p := &b.standing.Passages[i].Passage
+		at.add(b, b.standing.Passages[i].Index, p.OrgID, "", passageID(p), p.At)
+		segments, members = append(segments, p.SegmentID), append(members, p.MemberID)
+		kinds, sequences = append(kinds, passageName(p)), append(sequences, p.Sequence)
+	}
+	return pipeline.Block{Table: TableSegments, Rows: len(segments), Columns: append(at.columns(),
+		pipeline.Column{Name: "segment_id", Data: segments},
+		pipeline.Column{Name: "member_id", Data: members},
+		pipeline.Column{Name: "event_type", Data: kinds},
+		pipeline.Column{Name: "sequence", Data: sequences},
+	)}
 }
 
 // creditRows are the credits that were taken, also those that earned nothing.
@@ -60,10 +87,10 @@ func (b *work) creditRows() pipeline.Block {
 	var shares [][]int64
 	var rules [][]string
 	for i, v := range b.standing.Verdicts {
-		if v != verdictTaken {
+		if v != verdictTaken || b.inputs[i].Type != event.TypeCredit {
 			continue
 		}
-		c := &b.inputs[i].credit
+		c := &b.inputs[i].Credit
 		at.add(b, i, c.OrgID, c.ProgramID, event.CreditID(c), c.ConversionTime)
 		for j, s := range []string{c.ConversionID, c.BeneficiaryID, string(c.Role), c.CustomerID, string(c.Kind), c.Name, c.Locale, c.Currency} {
 			texts[j] = append(texts[j], s)
@@ -93,7 +120,7 @@ func (b *work) creditRows() pipeline.Block {
 func (b *work) rewardRows() pipeline.Block {
 	var at origin
 	var texts [16][]string
-	var numbers [8][]int64
+	var numbers [9][]int64
 	var days []int32
 	for i := range b.standing.Rewards {
 		r := &b.standing.Rewards[i]
@@ -110,7 +137,7 @@ func (b *work) rewardRows() pipeline.Block {
 		if e.Currency == "" {
 			money, remaining, quantity, left = 0, 0, e.Amount, e.Remaining
 		}
-		for j, n := range []int64{e.Sequence, e.Occurrence, money, quantity, remaining, left, e.ConversionTime, e.AvailableAt} {
+		for j, n := range []int64{e.Sequence, e.Occurrence, money, quantity, remaining, left, e.ConversionTime, e.AvailableAt, e.Withheld} {
 			numbers[j] = append(numbers[j], n)
 		}
 	}
@@ -122,7 +149,7 @@ func (b *work) rewardRows() pipeline.Block {
 		columns = append(columns, pipeline.Column{Name: name, Data: texts[j]})
 	}
 	for j, name := range []string{
-		"sequence", "occurrence", "amount_minor", "quantity", "remaining_minor", "remaining_quantity", "conversion_time", "available_at",
+		"sequence", "occurrence", "amount_minor", "quantity", "remaining_minor", "remaining_quantity", "conversion_time", "available_at", "withheld",
 	} {
 		columns = append(columns, pipeline.Column{Name: name, Data: numbers[j]})
 	}

@@ -7,18 +7,21 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
+	"github.com/grapevinehq/grapevine/pipeline/reward"
 )
 
 // The topics that the stage reads and writes (contract §2).
 const (
-	TopicCredits = "referral.credits"
-	TopicRewards = "referral.rewards"
+	TopicCredits  = "referral.credits"
+	TopicRewards  = "referral.rewards"
+	TopicSegments = "referral.segments"
 )
 
 // The tables that the stage writes (contract §6).
 const (
-	TableCredits = "credits"
-	TableRewards = "rewards"
+	TableCredits  = "credits"
+	TableRewards  = "rewards"
+	TableSegments = "segment_events"
 )
 
 // Catalogs finds the program configuration of a revision, as the batch's bounds
@@ -27,17 +30,21 @@ type Catalogs interface {
 	Revision(ctx context.Context, hash string) (*program.Catalog, error)
 }
 
-// Taken answers what the table credits holds.
-type Taken interface {
-	// Taken tells of each credit whether the table has it, by (org, program,
+// Books answer what the tables hold.
+type Books interface {
+	// Taken tells of each credit whether the table credits has it, by (org, program,
 	// conversion, sequence, role, beneficiary).
 	Taken(ctx context.Context, credits []*event.Credit) ([]bool, error)
+	// UniqueClicks counts the unique clicks of each member in their org.
+	UniqueClicks(ctx context.Context, members []reward.Person) ([]int64, error)
 }
 
 // Stage is [pipeline.Stage] for referral.credits.
 type Stage struct {
 	Catalogs Catalogs
-	Books    Taken
+	Books    Books
+	// Present is the revision of the configuration that decides new batches.
+	Present func() string
 	// Retention is how long the memory is sure to know the credits it took. One
 	// that was decided longer before its batch, and whose conversion the memory
 	// does not know, is looked up in the books before it pays.
@@ -52,8 +59,8 @@ func (s *Stage) Topic() string { return TopicCredits }
 // WaitsFor is nil: what a credit needs was decided with its conversion.
 func (s *Stage) WaitsFor() []string { return nil }
 
-// Tables are credits and rewards.
-func (s *Stage) Tables() []string { return []string{TableCredits, TableRewards} }
+// Tables are credits, rewards and segment_events.
+func (s *Stage) Tables() []string { return []string{TableCredits, TableRewards, TableSegments} }
 
 // Shared is false: no other partition reads a ledger.
 func (s *Stage) Shared() bool { return false }
@@ -67,3 +74,5 @@ type worker struct {
 	stage   *Stage
 	session *pipeline.Session
 }
+
+var _ pipeline.Timekeeper = (*worker)(nil)

@@ -12,14 +12,20 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/reward"
 )
 
-// work is one batch of credits.
+// work is one batch: what is due by its time, and then its records.
 type work struct {
 	*worker
 	bounds  pipeline.Bounds
 	records []event.Record
 	inputs  []input // one for each record
 
-	ledgers *reward.Ledgers
+	catalog   *program.Catalog
+	ledgers   *reward.Ledgers
+	following *following
+	changed   map[string]bool // budgets last asked under another configuration
+	facts     facts
+	begun     []byte // facts as the begin record has them; nil without one
+
 	decided record
 	encoded []byte // what Record returned: only this worker's own record has writes
 
@@ -29,8 +35,7 @@ type work struct {
 
 // input is one record of the batch.
 type input struct {
-	credit   event.Credit
-	other    bool     // it is a valid record of another type
+	event.Inbound
 	problems []string // why it is none
 }
 
@@ -38,46 +43,91 @@ type input struct {
 func (w *worker) Decode(bounds pipeline.Bounds, records []event.Record) (pipeline.Work, error) {
 	b := &work{worker: w, bounds: bounds, records: records, inputs: make([]input, len(records))}
 	for i := range records {
-		var in event.Inbound
-		b.inputs[i].problems = event.DecodeCredits(&records[i], &in)
-		b.inputs[i].credit, b.inputs[i].other = in.Credit, in.Type != event.TypeCredit
+		b.inputs[i].problems = event.DecodeCredits(&records[i], &b.inputs[i].Inbound)
 	}
 	return b, nil
 }
 
-// LookUp reads the ledgers that the batch's credits are booked in, and follows
-// the credits through them, in order, as far as values name further values.
-// Almost every batch is done after one call; only repeated steps of tiers and
-// brackets whose total falls need more.
+// LookUp reads what is due and the ledgers that the batch's records go to, and
+// follows the inputs through them, in order, as far as that needs no budget.
+// Almost every batch without budgets is done after two calls.
 func (b *work) LookUp(ctx context.Context, _ pipeline.Progress) error {
-	catalog, err := b.stage.Catalogs.Revision(ctx, b.bounds.Revision)
+	budgets, err := b.prepare(ctx)
 	if err != nil {
-		return fmt.Errorf("find the configuration %s: %w", b.bounds.Revision, err)
-	}
-	b.ledgers = reward.NewLedgers()
-	f := follow(b.ledgers, catalog, b.inputs)
-	if err := b.load(ctx, f.first()); err != nil {
 		return err
 	}
-	if err := b.askBooks(ctx, f); err != nil {
+	if err := b.ask(ctx, budgets); err != nil {
 		return err
 	}
+	b.takeFacts()
+	if len(b.facts.Collect) > 0 {
+		return nil // what was given room comes first
+	}
+	return b.follow(ctx, false)
+}
+
+// prepare reads what the partition's memory says of the batch, and returns the
+// budgets that rewards wait for.
+func (b *work) prepare(ctx context.Context) (budgets []string, err error) {
+	if b.catalog, err = b.stage.Catalogs.Revision(ctx, b.bounds.Revision); err != nil {
+		return nil, fmt.Errorf("find the configuration %s: %w", b.bounds.Revision, err)
+	}
+	b.ledgers = reward.NewLedgers(b.catalog, reward.Batch{Number: b.bounds.Number, Time: b.bounds.Time, Revision: b.bounds.Revision})
+	records := follow()
+	for i := range b.inputs {
+		if b.inputs[i].problems == nil {
+			records.record(b.ledgers, i, &b.inputs[i].Inbound)
+		}
+	}
+	if err := b.load(ctx, append(records.first(), reward.RevisionKey)); err != nil {
+		return nil, err
+	}
+	b.ledgers.Revise()
+	b.following = follow()
+	if budgets, err = b.due(ctx); err != nil {
+		return nil, err
+	}
+	for _, t := range records.tasks {
+		b.following.add(t.taking.Person(), t)
+	}
+	return budgets, nil
+}
+
+// takeFacts makes the following know what the facts say.
+func (b *work) takeFacts() {
+	for _, c := range b.facts.Clicks {
+		b.ledgers.LoadClicks(reward.Person{OrgID: c.Org, ID: c.Member}, c.N)
+	}
+	for _, t := range b.following.tasks {
+		t.known = slices.Contains(b.facts.Known, t.index)
+	}
+}
+
+// follow takes the inputs through their ledgers. Draws are made when nothing else
+// is needed; without leave to draw it ends there.
+func (b *work) follow(ctx context.Context, draw bool) error {
 	for {
-		missing := f.advance()
-		if len(missing) == 0 {
-			break
-		}
-		if err := b.load(ctx, missing); err != nil {
-			return err
+		needs := b.following.advance()
+		switch {
+		case needs.None():
+			return nil
+		case len(needs.Keys)+len(needs.Queues) > 0:
+			if err := b.load(ctx, needs.Keys); err != nil {
+				return err
+			}
+			if err := b.loadQueues(ctx, needs.Queues); err != nil {
+				return err
+			}
+		case !draw:
+			return nil
+		default:
+			drawn, err := b.session.Memory.Draw(ctx, b.bounds, needs.Draws)
+			if err != nil {
+				return fmt.Errorf("draw %d times on budgets: %w", len(needs.Draws), err)
+			}
+			b.following.answer(drawn)
 		}
 	}
-	b.decided = record{Verdicts: f.verdicts}
-	for i, events := range f.events {
-		for j := range events {
-			b.decided.Rewards = append(b.decided.Rewards, happened{Index: i, Event: events[j]})
-		}
-	}
-	return nil
 }
 
 // load reads values of the partition's memory in one call.
@@ -99,49 +149,70 @@ func (b *work) load(ctx context.Context, keys []string) error {
 	return nil
 }
 
-// askBooks looks up the credits that the memory may have forgotten.
-func (b *work) askBooks(ctx context.Context, f *following) error {
-	var at []int
-	var old []*event.Credit
-	for i := range b.inputs {
-		c := &b.inputs[i].credit
-		if b.inputs[i].problems == nil && !b.inputs[i].other && b.bounds.Time-c.DecidedAt > b.stage.Retention.Milliseconds() && !b.ledgers.Knows(c) {
-			at, old = append(at, i), append(old, c)
-		}
-	}
-	if len(old) == 0 {
+// loadQueues reads queues of the partition's memory in one call.
+func (b *work) loadQueues(ctx context.Context, asks []pipeline.QueueAsk) error {
+	if len(asks) == 0 {
 		return nil
 	}
-	taken, err := b.stage.Books.Taken(ctx, old)
+	heads, err := b.session.Memory.Heads(ctx, asks)
 	if err != nil {
-		return fmt.Errorf("look %d old credits up in the books: %w", len(old), err)
+		return fmt.Errorf("read %d queues of %s: %w", len(asks), b.bounds.Partition, err)
 	}
-	for i, known := range taken {
-		f.known[at[i]] = known
+	for i, ask := range asks {
+		b.ledgers.LoadQueue(ask, heads[i])
 	}
 	return nil
 }
 
-// Facts is nil: the batch claims nothing.
-func (b *work) Facts() ([]byte, error) { return nil, nil }
+// Facts are written down when the batch draws on budgets; else they are nil.
+func (b *work) Facts() ([]byte, error) {
+	if len(b.facts.Collect) == 0 && b.following.done() {
+		return nil, nil
+	}
+	var err error
+	b.begun, err = b.facts.encode()
+	return b.begun, err
+}
 
-// TakeFacts takes nothing: a begin record is never written.
-func (b *work) TakeFacts([]byte) error { return nil }
+// TakeFacts takes what the begin record holds. When another attempt wrote it, all
+// starts over from there.
+func (b *work) TakeFacts(data []byte) error {
+	if b.begun != nil && bytes.Equal(b.begun, data) {
+		return nil
+	}
+	b.following = nil
+	return b.facts.decode(data, len(b.inputs))
+}
 
-// Claim claims nothing.
-func (b *work) Claim(context.Context) error { return nil }
+// Claim draws on budgets, as the inputs need it. What rewards that waited were
+// given room for comes first.
+func (b *work) Claim(ctx context.Context) error {
+	if b.following == nil {
+		if _, err := b.prepare(ctx); err != nil {
+			return err
+		}
+		b.takeFacts()
+	}
+	if err := b.collect(ctx); err != nil {
+		return err
+	}
+	return b.follow(ctx, true)
+}
 
-// Decide renders the reward events as they will be published.
+// Decide renders the events as they will be published.
 func (b *work) Decide() error {
-	for i := range b.decided.Rewards {
-		r := &b.decided.Rewards[i]
-		var err error
-		if r.Value, err = encodeReward(&r.Event); err != nil {
+	b.decided = record{Verdicts: make([]byte, len(b.inputs))}
+	for _, t := range b.following.tasks {
+		if t.index != clock {
+			b.decided.Verdicts[t.index] = t.verdict()
+		}
+		if err := b.decided.add(t); err != nil {
 			return err
 		}
 	}
 	for i := range b.inputs {
 		if problems := b.inputs[i].problems; problems != nil {
+			b.decided.Verdicts[i] = verdictInvalid
 			b.decided.Letters = append(b.decided.Letters, letter{Index: i, Detail: event.Detail(problems)})
 		}
 	}
@@ -176,18 +247,10 @@ func (b *work) Outcome(context.Context) (pipeline.Outcome, error) {
 		Counts:      b.counts(),
 	}
 	if b.own {
-		changed, err := b.ledgers.Changed()
-		if err != nil {
+		var err error
+		if out.Writes, err = b.ledgers.Writes(); err != nil {
 			return pipeline.Outcome{}, err
-		}
-		for _, v := range changed {
-			out.Writes.Set = append(out.Writes.Set, pipeline.KeyValue{Key: v.Key, Value: v.Data})
 		}
 	}
 	return out, nil
-}
-
-// programOf finds a credit's program in the batch's configuration.
-func programOf(catalog *program.Catalog, c *event.Credit) *program.Program {
-	return catalog.Program(c.OrgID, c.ProgramID)
 }

@@ -1,0 +1,247 @@
+package reward
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/money"
+	"github.com/grapevinehq/grapevine/pipeline/program"
+)
+
+// The queues of who waits for budgets: the accounts in whose queues rewards of
+// this partition stand, and the rewards that lack a rate. Their ranks say under
+// which configuration they were looked at last, see [Revision].
+const (
+	QueueBudgets = "q/budgets"
+	QueueRates   = "q/rates"
+)
+
+// Account is what a partition remembers of one period of a budget. The budget
+// itself is shared by all partitions.
+type Account struct {
+	Drawn   uint64 `cbor:"1,keyasint"`           // the number of the batch that drew on it last
+	Waiting int64  `cbor:"2,keyasint,omitempty"` // rewards of this partition in its queue
+
+	before uint64 // Drawn, as it was before this batch
+}
+
+// accountName names one period of a budget. The currency is part of it: another
+// one begins another account.
+func accountName(org, budget, currency, period string) string {
+	return path(org, budget, currency, period)
+}
+
+func accountKey(account string) string { return "u/" + account }
+
+// accountPeriod is the period in an account's name.
+func accountPeriod(account string) string {
+	return unescaped(account[strings.LastIndexByte(account, '/')+1:])
+}
+
+// limitOf is what an account may come to now; nothing when the configuration no
+// longer has such a budget.
+func (l *Ledgers) limitOf(account string) int64 {
+	name := strings.Split(account, "/")
+	if len(name) != 4 {
+		return 0
+	}
+	org := l.catalog.Orgs[unescaped(name[0])]
+	if org == nil {
+		return 0
+	}
+	b := org.Budgets[unescaped(name[1])]
+	if b == nil || b.Currency != unescaped(name[2]) || b.Period != kindOf(unescaped(name[3])) {
+		return 0
+	}
+	return b.LimitMinor
+}
+
+// kindOf is the kind of a period, by its name.
+func kindOf(period string) program.Period {
+	switch {
+	case period == string(program.Lifetime):
+		return program.Lifetime
+	case strings.Contains(period, "-W"):
+		return program.Week
+	case strings.Contains(period, "-Q"):
+		return program.Quarter
+	case strings.Contains(period, "-"):
+		return program.Month
+	}
+	return program.Year
+}
+
+// takes are the draws that a reward needs to be worth an amount. where is what it
+// waits for when it cannot draw at all; ok is false when a value must be loaded.
+func (t *Taking) takes(s *spot, net int64) (draws []pipeline.Draw, where Wait, ok bool) {
+	if s.Budget == "" || s.Currency == "" {
+		return nil, NoWait, true // only money counts
+	}
+	if s.Account == "" && !t.open(s) {
+		return nil, WaitRate, true
+	}
+	amount, err := s.Rate.Convert(net)
+	if err != nil {
+		return nil, WaitRate, true // too large an amount for any budget
+	}
+	if amount <= s.Drawn {
+		return nil, NoWait, true
+	}
+	if t.lacks(t.ledgers.accounts.want(nil, accountKey(s.Account))...) {
+		return nil, NoWait, false
+	}
+	d := t.ledgers.drawOn(s.Account, pipeline.DrawTake)
+	d.Amount, d.Time, d.Reward, d.Ref = amount-s.Drawn, s.conversionTime, s.rewardID(s.Reward), s.ref(s.Reward)
+	return []pipeline.Draw{d}, NoWait, true
+}
+
+// open finds the account that a reward draws on, and the rate into its currency;
+// both stay the reward's own. False without a rate, or without the budget.
+func (t *Taking) open(s *spot) bool {
+	var b *program.Budget
+	if org := t.ledgers.catalog.Orgs[s.org]; org != nil {
+		b = org.Budgets[s.Budget]
+	}
+	if b == nil {
+		return false
+	}
+	rate, err := money.RateAt(t.ledgers.catalog.Rates, s.Currency, b.Currency, s.conversionTime)
+	if err != nil {
+		return false
+	}
+	s.Rate = &rate
+	s.Account = accountName(s.org, b.ID, b.Currency, PeriodName(b.Period, s.conversionTime, time.UTC))
+	return true
+}
+
+// giving are the draws that give back what a reward has of its budget beyond a
+// net value.
+func (t *Taking) giving(s *spot, net int64) (draws []pipeline.Draw, ok bool) {
+	if s.Drawn == 0 || net >= s.Net {
+		return nil, true
+	}
+	keeps, err := s.Rate.Convert(net)
+	if err != nil || keeps >= s.Drawn {
+		return nil, true
+	}
+	if t.lacks(t.ledgers.accounts.want(nil, accountKey(s.Account))...) {
+		return nil, false
+	}
+	d := t.ledgers.drawOn(s.Account, pipeline.DrawGive)
+	d.Amount = s.Drawn - keeps
+	return []pipeline.Draw{d}, true
+}
+
+// leaving are the draws that take a reward out of its budget's queue, if it
+// stands there.
+func (t *Taking) leaving(s *spot) (draws []pipeline.Draw, ok bool) {
+	if s.Waits != WaitBudget {
+		return nil, true
+	}
+	if t.lacks(t.ledgers.accounts.want(nil, accountKey(s.Account))...) {
+		return nil, false
+	}
+	d := t.ledgers.drawOn(s.Account, pipeline.DrawLeave)
+	d.Time, d.Reward = s.conversionTime, s.rewardID(s.Reward)
+	return []pipeline.Draw{d}, true
+}
+
+// drawOn begins a draw on an account, which is loaded.
+func (l *Ledgers) drawOn(account string, op pipeline.DrawOp) pipeline.Draw {
+	a := l.accounts.read(accountKey(account))
+	before := a.Drawn
+	if before == l.batch.Number {
+		before = a.before
+	}
+	return pipeline.Draw{Budget: account, Limit: l.limitOf(account), Before: before, Op: op}
+}
+
+// drew remembers that this batch drew on an account.
+func (l *Ledgers) drew(account string) {
+	a := l.accounts.write(accountKey(account))
+	if a.Drawn != l.batch.Number {
+		a.before, a.Drawn = a.Drawn, l.batch.Number
+	}
+}
+
+// accountQueue counts the rewards of this partition in a budget's queue, and
+// knows the budgets that somebody waits for.
+func (l *Ledgers) accountQueue(account string, by int64) {
+	a := l.accounts.write(accountKey(account))
+	a.Waiting += by
+	switch {
+	case a.Waiting == 0:
+		l.queues.leave(QueueBudgets, account)
+	case by > 0 && a.Waiting == by:
+		l.queues.join(QueueBudgets, account, l.ordinal())
+	}
+}
+
+// Collect asks an account which rewards of this partition it has given room. Its
+// value is loaded by the key of [AccountKey].
+func (l *Ledgers) Collect(account string) pipeline.Draw {
+	d := l.drawOn(account, pipeline.DrawCollect)
+	d.ID = "collect/" + account
+	return d
+}
+
+// Collected notes that an account was asked, under the present configuration.
+func (l *Ledgers) Collected(account string) {
+	l.drew(account)
+	if l.accounts.read(accountKey(account)).Waiting > 0 {
+		l.queues.join(QueueBudgets, account, l.ordinal())
+	} else {
+		l.queues.leave(QueueBudgets, account)
+	}
+}
+
+// AccountKey is the key of an account's value.
+func AccountKey(account string) string { return accountKey(account) }
+
+// granted lets a reward through that its budget has given room, if its limit
+// still admits it: else the room is given back, and it waits for the limit.
+func (t *Taking) granted(account string, g pipeline.Grant) bool {
+	s, found, ok := t.find(g.Ref)
+	if !ok || t.lacks(t.ledgers.accounts.want(nil, accountKey(account))...) {
+		return false
+	}
+	found = found && s.Waits == WaitBudget && s.Account == account
+	if found && !t.loadedLimits(&s) {
+		return false
+	}
+	if found {
+		own := t.ownLimit(&s)
+		if own == "" || admits(t.ledgers.limits.read(own), s.rule.Limit, s.Net > 0, s.money(s.Held)) {
+			t.unqueue(&s)
+			s.Drawn += g.Amount
+			t.release(&s)
+			return true
+		}
+	}
+	back := t.ledgers.drawOn(account, pipeline.DrawGive)
+	back.Amount = g.Amount
+	if _, ok := t.draw(back); !ok {
+		return false
+	}
+	if found {
+		t.unqueue(&s)
+		t.wait(&s, WaitLimit)
+	}
+	return true
+}
+
+// rateMember is a member of [QueueRates]: of two with one rank, the older goes first.
+func (s *spot) rateMember() string {
+	return fmt.Sprintf("%017d %s %s", s.conversionTime+rateOffset, s.rewardID(s.Reward), s.ref(s.Reward))
+}
+
+// rateOffset makes all times that events may have numbers of as many digits.
+const rateOffset = 1 << 53
+
+// Waiter is who a member of [QueueRates] stands for.
+func Waiter(member string) (ref string) {
+	parts := strings.SplitN(member, " ", 3)
+	return parts[len(parts)-1]
+}
