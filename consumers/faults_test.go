@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/grapevinehq/grapevine/consumers"
@@ -111,6 +112,94 @@ func TestFetch_asks_for_more_when_not_even_one_batch_came_whole(t *testing.T) {
 	}
 	if want := []int32{100 << 10, 200 << 10, 400 << 10, 800 << 10}; fmt.Sprint(sizes) != fmt.Sprint(want) {
 		t.Errorf("asked for %v, want %v", sizes, want)
+	}
+}
+
+func TestFetch_passes_no_batch_that_never_comes_whole(t *testing.T) {
+	b, c := faulty(t)
+	b.create(1)
+	s := b.join(consumers.Clicks).source(consumers.Clicks, 0)
+	answerFetches(c, 1<<30, func(answer *kmsg.FetchResponse) {
+		answer.Topics[0].Partitions[0].LastStableOffset = 50
+		answer.Topics[0].Partitions[0].RecordBatches = append(make([]byte, 16), 2, 0, 0, 0)
+		answer.Topics[0].Partitions[0].RecordBatches[11] = 0xff
+	})
+	if chunk, err := s.source.Fetch(s.ctx, 7, 1<<20, 0); err == nil || chunk.Next != 7 {
+		t.Errorf("%+v, %v; what lies at offset 7 was left out", chunk, err)
+	}
+}
+
+// Records that were compressed take more memory than they took in Kafka.
+func TestFetch_bounds_what_its_records_unpack_to(t *testing.T) {
+	b, c := faulty(t)
+	b.create(1)
+	const records, size, most = 400, 20_000, 1 << 20 // 8 MB that are few kB in Kafka
+	p := b.producer("", kgo.ProducerBatchCompression(kgo.ZstdCompression()))
+	for range records / 20 {
+		var batch []*kgo.Record
+		for range 20 {
+			batch = append(batch, &kgo.Record{Topic: b.options.Names.Kafka(consumers.Clicks), Value: bytes.Repeat([]byte("v"), size)})
+		}
+		if err := p.ProduceSync(t.Context(), batch...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := b.join(consumers.Clicks).source(consumers.Clicks, 0)
+	var asked []int32
+	c.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		asked = append(asked, request.(*kmsg.FetchRequest).MaxBytes)
+		return nil, nil, false
+	})
+	next := int64(0)
+	for next < records {
+		chunk, err := s.source.Fetch(s.ctx, next, most, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range chunk.Records {
+			if r.Offset != next+int64(i) {
+				t.Fatalf("offset %d follows %d", r.Offset, next+int64(i)-1)
+			}
+		}
+		if n := len(chunk.Records); n == 0 || n*size > most+20*size {
+			t.Fatalf("%d records of %d bytes at once, asked was for %d bytes", n, size, most)
+		}
+		next = chunk.Next
+	}
+	if asked[0] != most || asked[1] > most/10 {
+		t.Errorf("asked for %v bytes", asked)
+	}
+}
+
+// A broker that has just started may not know the topics yet.
+func TestGroup_outlives_a_broker_that_does_not_know_the_topics_yet(t *testing.T) {
+	b, c := faulty(t)
+	b.create(1)
+	s := b.join(consumers.Clicks).source(consumers.Clicks, 0)
+	asked := make(chan struct{}, 1)
+	c.ControlKey(int16(kmsg.Metadata), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		m := request.(*kmsg.MetadataRequest)
+		if m.GetVersion() != 10 || len(m.Topics) == 0 || len(asked) > 0 { // ours: kafka-go speaks an older one
+			c.KeepControl()
+			return nil, nil, false
+		}
+		answer := m.ResponseKind().(*kmsg.MetadataResponse)
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic, topic.ErrorCode = m.Topics[0].Topic, kerr.UnknownTopicOrPartition.Code
+		answer.Topics = append(answer.Topics, topic)
+		asked <- struct{}{}
+		return answer, nil, true
+	})
+	select {
+	case <-asked:
+	case <-time.After(30 * time.Second):
+		t.Fatal("nobody looks at the topics")
+	}
+	select {
+	case <-s.ctx.Done():
+		t.Error(context.Cause(s.ctx))
+	case <-time.After(200 * time.Millisecond):
 	}
 }
 

@@ -15,6 +15,10 @@ import (
 // topicWatch is how often the topics are compared with what they were.
 const topicWatch = 5 * time.Second
 
+// goneAfter is how long a topic must be missing before it counts as deleted: a
+// broker that has just started may not know of it yet.
+const goneAfter = 3 * topicWatch
+
 // errStopped ends the handlers of a worker whose grace is over.
 var errStopped = errors.New("the worker stops")
 
@@ -53,7 +57,10 @@ func (g *Group) afterGrace(stop context.Context, cancel context.CancelCauseFunc)
 	undone := context.AfterFunc(stop, func() {
 		mu.Lock()
 		defer mu.Unlock()
-		timer = time.AfterFunc(g.cluster.options.Grace, func() { cancel(errStopped) })
+		timer = time.AfterFunc(g.cluster.options.Grace, func() {
+			g.log.Warn("the time to finish batches in flight is over: whoever takes the partitions over finishes them", "after", g.cluster.options.Grace)
+			cancel(errStopped)
+		})
 	})
 	return func() {
 		undone()
@@ -108,7 +115,7 @@ func (g *Group) checkTopics(ctx context.Context) (map[string]Topic, error) {
 		was, known := g.known[name]
 		switch {
 		case !there && known:
-			return nil, fmt.Errorf("%w: topic %s is gone; make it anew and start over with `grapevine rebuild`", pipeline.ErrOffsetsLost, name)
+			return nil, g.missing(name)
 		case !there:
 			return nil, fmt.Errorf("topic %s does not exist: create it, or let `grapevine run` do so", name)
 		case !known:
@@ -118,8 +125,23 @@ func (g *Group) checkTopics(ctx context.Context) (map[string]Topic, error) {
 		case was.Partitions != now.Partitions:
 			return nil, fmt.Errorf("%w: topic %s has %d partitions now, it had %d: keys have moved", pipeline.ErrOffsetsLost, name, now.Partitions, was.Partitions)
 		}
+		delete(g.missed, name)
 	}
 	return topics, nil
+}
+
+// missing is what it means that Kafka does not tell of a topic that it told of
+// before.
+func (g *Group) missing(name string) error {
+	since, missed := g.missed[name]
+	if !missed {
+		since = time.Now()
+		g.missed[name] = since
+	}
+	if time.Since(since) < goneAfter {
+		return fmt.Errorf("topic %s is not there any more, as it seems", name)
+	}
+	return fmt.Errorf("%w: topic %s is gone; make it anew and start over with `grapevine rebuild`", pipeline.ErrOffsetsLost, name)
 }
 
 // watchTopics notices in mid-run what checkTopics refuses.
@@ -132,8 +154,12 @@ func (g *Group) watchTopics(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		}
-		if _, err := g.checkTopics(ctx); errors.Is(err, pipeline.ErrOffsetsLost) {
+		_, err := g.checkTopics(ctx)
+		if errors.Is(err, pipeline.ErrOffsetsLost) {
 			return err
+		}
+		if err != nil && ctx.Err() == nil {
+			g.log.Warn("cannot compare the topics with what they were", "error", err)
 		}
 	}
 }

@@ -33,8 +33,9 @@ type Group struct {
 	topics   []string // in Kafka
 	balancer *balancer
 	log      *slog.Logger
-	known    map[string]Topic // the topics as first seen: they must not change
-	assigned atomic.Int64     // partitions of the present generation; -1 between generations
+	known    map[string]Topic     // the topics as first seen: they must not change
+	missed   map[string]time.Time // those that Kafka does not tell of any more, since when
+	assigned atomic.Int64         // partitions of the present generation; -1 between generations
 }
 
 // NewGroup makes a member of the group over the inputs (contract's names; none: all of [Inputs]).
@@ -51,6 +52,7 @@ func NewGroup(cluster *Cluster, inputs ...string) (*Group, error) {
 		balancer: &balancer{},
 		log:      cluster.options.Log.With("group", cluster.options.Group),
 		known:    make(map[string]Topic),
+		missed:   make(map[string]time.Time),
 	}
 	group.assigned.Store(-1)
 	return group, nil

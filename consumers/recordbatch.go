@@ -120,19 +120,24 @@ func (b recordBatch) payload() ([]byte, error) {
 // decoder turns the answer of a fetch into records.
 type decoder struct {
 	from    int64 // records before are left out
+	most    int   // bytes of records after which no further batch is taken; 0: no bound
 	next    int64 // the offset after the last batch seen, from at least
 	aborted []abortedTransaction
 	void    map[int64]bool // producers within an aborted transaction
 	headers []event.Header // what all records have room in
 	keys    map[string]string
 	records []event.Record
+
+	packed, unpacked int // the size of the batches taken, as they came and as they became
 }
 
-// decode reads all whole batches of an answer. whole tells whether there was any.
+// decode reads the whole batches of an answer. whole tells whether there was any.
+// Bytes that were compressed may become many times as many: what is over the
+// bound is left for the next fetch.
 func (d *decoder) decode(log []byte) (whole bool, err error) {
 	slices.SortFunc(d.aborted, func(a, b abortedTransaction) int { return cmp.Compare(a.first, b.first) })
-	d.records = make([]event.Record, 0, countRecords(log))
-	for {
+	d.records = make([]event.Record, 0, countRecords(log, d.most))
+	for d.most == 0 || d.unpacked < d.most {
 		batch, rest, err := nextBatch(log)
 		if batch == nil || err != nil {
 			return whole, err
@@ -142,6 +147,7 @@ func (d *decoder) decode(log []byte) (whole bool, err error) {
 			return whole, err
 		}
 	}
+	return whole, nil
 }
 
 // batch takes one batch, as the Java consumer does for read_committed.
@@ -210,6 +216,8 @@ func (d *decoder) take(b recordBatch) error {
 	if err != nil {
 		return err
 	}
+	d.packed += len(b)
+	d.unpacked += batchHeader + len(payload)
 	c := cursor{rest: payload}
 	for range b.count() {
 		var record event.Record
@@ -224,11 +232,15 @@ func (d *decoder) take(b recordBatch) error {
 	return nil
 }
 
+// smallRecord is what a small record takes, in bytes: with fewer in each, the
+// records of a fetch outgrow the room that was made for them.
+const smallRecord = 64
+
 // countRecords adds up what the batches announce, within what their bytes allow:
-// a record has seven at least, packed ones less.
-func countRecords(log []byte) int {
+// a record has seven at least, packed ones less. It stops at what will be taken.
+func countRecords(log []byte, most int) int {
 	n := 0
-	for {
+	for most == 0 || n < most/smallRecord {
 		batch, rest, err := nextBatch(log)
 		if batch == nil || err != nil {
 			return n
@@ -238,6 +250,7 @@ func countRecords(log []byte) int {
 			n += min(announced, len(batch))
 		}
 	}
+	return n
 }
 
 // cursor reads the records of a batch. After anything that cannot be read, bad is set.

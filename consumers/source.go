@@ -34,6 +34,7 @@ type source struct {
 	member    member
 	lease     *lease
 	keys      map[string]string // header names seen
+	swell     float64           // how many times its size the last answer became, unpacked
 }
 
 // member is who we are in the group during one generation.
@@ -59,9 +60,11 @@ func (s *source) Start(ctx context.Context) (int64, error) {
 // Fetch reads on from an offset (see [pipeline.Source]). The records share one
 // buffer, the answer of the broker, and keep it alive. Errors that may pass are
 // tried again some times; what is returned then may be tried again by the
-// caller. One batch that is larger than maxBytes comes whole.
+// caller. One batch that is larger than maxBytes comes whole. maxBytes are those
+// of the records, unpacked: of compressed batches so much less is asked for.
 func (s *source) Fetch(ctx context.Context, from int64, maxBytes int, wait time.Duration) (pipeline.Chunk, error) {
-	f := fetching{source: s, from: from, bytes: min(max(maxBytes, minFetch), maxFetch), deadline: time.Now().Add(wait)}
+	most := min(max(maxBytes, minFetch), maxFetch)
+	f := fetching{source: s, from: from, most: most, bytes: max(int(float64(most)/max(s.swell, 1)), minFetch), deadline: time.Now().Add(wait)}
 	retry := backoff{first: 20 * time.Millisecond, most: time.Second}
 	for try := 1; ; {
 		chunk, done, err := f.once(ctx)
@@ -87,7 +90,8 @@ func (s *source) Fetch(ctx context.Context, from int64, maxBytes int, wait time.
 type fetching struct {
 	source   *source
 	from     int64
-	bytes    int
+	most     int // bytes of records wanted
+	bytes    int // asked for
 	deadline time.Time
 	gaps     int   // empty answers in a row though the log goes on
 	gapEnd   int64 // the stable offset of the first of them
@@ -100,8 +104,11 @@ func (f *fetching) once(ctx context.Context) (chunk pipeline.Chunk, done bool, e
 	if err != nil {
 		return chunk, false, err
 	}
-	d := decoder{from: f.from, next: f.from, aborted: answer.aborted, keys: f.source.keys}
+	d := decoder{from: f.from, next: f.from, most: f.most, aborted: answer.aborted, keys: f.source.keys}
 	whole, err := d.decode(answer.batches)
+	if d.packed > 0 {
+		f.source.swell = float64(d.unpacked) / float64(d.packed)
+	}
 	if err != nil && d.next == f.from {
 		return chunk, false, err // otherwise take what is good, and meet it again at the next call
 	}
@@ -112,6 +119,8 @@ func (f *fetching) once(ctx context.Context) (chunk pipeline.Chunk, done bool, e
 	case len(answer.batches) > 0 && f.bytes < maxFetch:
 		f.bytes *= 2 // not even the first batch came whole
 		return chunk, false, nil
+	case len(answer.batches) > 0: // what lies there is no gap
+		return chunk, false, fmt.Errorf("%w: no batch beyond offset %d came whole, though %d bytes were asked for", errCorrupt, f.from, f.bytes)
 	case answer.withheld:
 		return chunk, false, f.patience(ctx, kafka.ThrottlingQuotaExceeded)
 	case answer.stable < f.from:
