@@ -152,8 +152,4 @@ func lagTold(t *testing.T, b *bed) {
 	if got, want := lags[1], (consumers.Lag{Topic: consumers.Clicks, Partition: 1, Committed: -1}); got != want || got.Behind() != 0 {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	commit, err := consumers.NewCommits(b.cluster).Of(t.Context(), b.options.Names.Kafka(consumers.Clicks), 0)
-	if err != nil || commit != (consumers.Commit{Offset: 2, Metadata: "two"}) {
-		t.Errorf("%+v, %v", commit, err)
-	}
 }

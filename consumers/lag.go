@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
-	"time"
 )
 
 // Lag is how far the group is with one partition.
@@ -76,51 +74,4 @@ func (c *Cluster) partitionsOf(ctx context.Context, topics []string) ([]topicPar
 		}
 	}
 	return partitions, nil
-}
-
-// commitsAge is how old shared commits may be.
-const commitsAge = time.Second
-
-// Commits shares the group's commits of all inputs among the partitions of a
-// worker: an idle one looks now and then whether its commit still stands (a
-// request that arrives late can rewind it), and need not ask Kafka by itself.
-type Commits struct {
-	cluster *Cluster
-	mu      sync.Mutex
-	read    time.Time
-	commits map[topicPartition]Commit
-}
-
-// NewCommits shares the commits of the cluster's group.
-func NewCommits(cluster *Cluster) *Commits { return &Commits{cluster: cluster} }
-
-// Of returns the commit of a partition (topic by its name in Kafka), at most
-// about a second old.
-func (c *Commits) Of(ctx context.Context, topic string, partition int) (Commit, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.read) > commitsAge {
-		if err := c.refresh(ctx); err != nil {
-			return Commit{}, err
-		}
-	}
-	commit, ok := c.commits[topicPartition{topic, partition}]
-	if !ok {
-		return Commit{}, fmt.Errorf("%s/%d is no partition of an input topic", topic, partition)
-	}
-	return commit, nil
-}
-
-func (c *Commits) refresh(ctx context.Context) error {
-	partitions, err := c.cluster.partitionsOf(ctx, Inputs())
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	commits, err := c.cluster.committed(ctx, partitions)
-	if err != nil {
-		return err
-	}
-	c.commits, c.read = commits, began
-	return nil
 }

@@ -130,7 +130,7 @@ func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 	if err := tasks.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
-	w.log.Info("the pipeline has stopped; what was begun is finished and committed")
+	w.log.Info("the pipeline has stopped")
 	return nil
 }
 
