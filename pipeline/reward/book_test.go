@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/grapevinehq/grapevine/internal/memorytest"
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
+	"github.com/grapevinehq/grapevine/pipeline/volatile"
 )
 
 // tester is what *testing.T and *rapid.T have in common here.
@@ -27,7 +27,7 @@ type book struct {
 	t        tester
 	catalog  *program.Catalog
 	revision int
-	redis    *memorytest.Redis
+	redis    *volatile.Store
 	memory   pipeline.Memory
 	number   uint64
 	now      int64
@@ -38,10 +38,10 @@ type book struct {
 	rounds   int // of reading values, in all
 }
 
-func newBook(t tester, c *program.Catalog) *book { return partitionBook(t, c, memorytest.New(), 0) }
+func newBook(t tester, c *program.Catalog) *book { return partitionBook(t, c, volatile.New(), 0) }
 
 // partitionBook is the book of one partition of those that share a Redis.
-func partitionBook(t tester, c *program.Catalog, redis *memorytest.Redis, id int) *book {
+func partitionBook(t tester, c *program.Catalog, redis *volatile.Store, id int) *book {
 	b := &book{t: t, catalog: c, redis: redis, now: date(2026, 11, 24), clicks: map[reward.Person]int64{}}
 	var err error
 	b.memory, _, err = redis.TakeOver(context.Background(), pipeline.Partition{Topic: "credits", Incarnation: "i", ID: id}, 1, nil)

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/grapevinehq/grapevine/internal/memorytest"
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/volatile"
 )
 
 func take(id string, limit, amount, time int64, reward string) pipeline.Draw {
@@ -48,7 +48,7 @@ func onBoth(t *testing.T, test func(t *testing.T, takeOver func(p pipeline.Parti
 		})
 	})
 	t.Run("plain", func(t *testing.T) {
-		plain := memorytest.New()
+		plain := volatile.New()
 		test(t, func(p pipeline.Partition, generation int32) pipeline.Memory {
 			memory, _, err := plain.TakeOver(t.Context(), p, generation, refuse)
 			if err != nil {

@@ -14,11 +14,11 @@ import (
 
 	"github.com/grapevinehq/grapevine/config"
 	"github.com/grapevinehq/grapevine/internal/golden"
-	"github.com/grapevinehq/grapevine/internal/memorytest"
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
+	"github.com/grapevinehq/grapevine/pipeline/volatile"
 )
 
 // world is everything around the stage, in memory: one partition at work.
@@ -31,7 +31,7 @@ type world struct {
 
 	generation int32
 
-	redis  *memorytest.Redis
+	redis  *volatile.Store
 	gets   int
 	clicks map[reward.Person]int64 // what the table clicks answers
 	inBook map[string]bool         // what the table credits answers
@@ -46,7 +46,7 @@ type world struct {
 func newWorld(t testing.TB, catalog *program.Catalog) *world {
 	t.Helper()
 	w := &world{
-		t: t, catalog: catalog, redis: memorytest.New(), clicks: map[reward.Person]int64{}, inBook: map[string]bool{},
+		t: t, catalog: catalog, redis: volatile.New(), clicks: map[reward.Person]int64{}, inBook: map[string]bool{},
 		rows: map[string][]map[string]any{}, counts: map[string]int{},
 	}
 	w.bounds = pipeline.Bounds{Partition: pipeline.Partition{Topic: "x.referral.credits", Incarnation: "i", ID: 3}, Revision: "rev"}

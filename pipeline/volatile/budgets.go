@@ -1,28 +1,11 @@
-package memorytest
+package volatile
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/grapevinehq/grapevine/pipeline"
 )
-
-// budget is what one budget has come to, and who waits for it.
-type budget struct {
-	used    int64
-	waiting []waiter // by the conversion's time, then by reward
-	granted []waiter // not collected, in the order that they were given room
-	drawers map[string]*drawer
-}
-
-// waiter is a reward that did not fit.
-type waiter struct {
-	time              int64
-	reward, name, ref string // name: of the partition
-	amount            int64
-}
 
 // drawer is what a budget knows of one partition.
 type drawer struct {
@@ -33,8 +16,8 @@ type drawer struct {
 
 // Draw implements pipeline.Budgets.
 func (m *Memory) Draw(_ context.Context, b pipeline.Bounds, draws []pipeline.Draw) ([]pipeline.Drawn, error) {
-	m.redis.mutex.Lock()
-	defer m.redis.mutex.Unlock()
+	m.store.mutex.Lock()
+	defer m.store.mutex.Unlock()
 	drawn := make([]pipeline.Drawn, len(draws))
 	for i := range draws {
 		of, from, err := m.drawer(b, &draws[i])
@@ -56,10 +39,10 @@ func (m *Memory) Draw(_ context.Context, b pipeline.Bounds, draws []pipeline.Dra
 // drawer finds the budget, and what it knows of the partition, brought up to
 // this batch.
 func (m *Memory) drawer(b pipeline.Bounds, d *pipeline.Draw) (*budget, *drawer, error) {
-	of := m.redis.budgets[d.Budget]
+	of := m.store.budgets[d.Budget]
 	if of == nil {
-		of = &budget{drawers: map[string]*drawer{}}
-		m.redis.budgets[d.Budget] = of
+		of = newBudget()
+		m.store.budgets[d.Budget] = of
 	}
 	from := of.drawers[m.name]
 	if from == nil {
@@ -88,10 +71,7 @@ func (of *budget) draw(name string, d *pipeline.Draw) (pipeline.Drawn, error) {
 		if answer.Taken = d.Amount <= d.Limit-of.used; answer.Taken {
 			of.used += d.Amount
 		} else {
-			of.waiting = append(of.waiting, waiter{d.Time, d.Reward, name, d.Ref, d.Amount})
-			slices.SortFunc(of.waiting, func(a, b waiter) int {
-				return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.reward, b.reward))
-			})
+			of.wait(waiter{d.Time, d.Reward, name, d.Ref, d.Amount})
 		}
 	case pipeline.DrawGive:
 		if d.Amount > of.used {
@@ -101,46 +81,19 @@ func (of *budget) draw(name string, d *pipeline.Draw) (pipeline.Drawn, error) {
 	case pipeline.DrawLeave:
 		of.leave(d.Reward)
 	case pipeline.DrawCollect:
-		of.granted = slices.DeleteFunc(of.granted, func(w waiter) bool {
-			if w.name == name {
-				answer.Collected = append(answer.Collected, pipeline.Grant{Ref: w.ref, Amount: w.amount})
-			}
-			return w.name == name
-		})
+		answer.Collected = of.collect(name)
 	}
 	of.release(d.Limit)
 	return answer, nil
 }
 
-// leave drops a reward that waits, or gives back the room that it was given.
-func (of *budget) leave(reward string) {
-	of.waiting = slices.DeleteFunc(of.waiting, func(w waiter) bool { return w.reward == reward })
-	of.granted = slices.DeleteFunc(of.granted, func(w waiter) bool {
-		if w.reward == reward {
-			of.used -= w.amount
-		}
-		return w.reward == reward
-	})
-}
-
-// release gives room to those who wait, as long as the oldest fits.
-func (of *budget) release(limit int64) {
-	for len(of.waiting) > 0 && of.waiting[0].amount <= limit-of.used {
-		of.used += of.waiting[0].amount
-		of.granted = append(of.granted, of.waiting[0])
-		of.waiting = of.waiting[1:]
-	}
-}
-
 // Granted implements pipeline.Budgets.
 func (m *Memory) Granted(_ context.Context, budgets []string) ([]bool, error) {
-	m.redis.mutex.Lock()
-	defer m.redis.mutex.Unlock()
+	m.store.mutex.Lock()
+	defer m.store.mutex.Unlock()
 	granted := make([]bool, len(budgets))
 	for i, name := range budgets {
-		if of := m.redis.budgets[name]; of != nil {
-			granted[i] = slices.ContainsFunc(of.granted, func(w waiter) bool { return w.name == m.name })
-		}
+		granted[i] = m.store.budgets[name].gaveTo(m.name)
 	}
 	return granted, nil
 }

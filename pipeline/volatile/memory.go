@@ -1,4 +1,4 @@
-package memorytest
+package volatile
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 
 // Memory is one partition under one fence.
 type Memory struct {
-	redis     *Redis
+	store     *Store
 	own       *partition
 	partition pipeline.Partition
 	name      string
@@ -21,8 +21,8 @@ var _ pipeline.Memory = (*Memory)(nil)
 
 // Get implements pipeline.Memory.
 func (m *Memory) Get(_ context.Context, keys []string) ([][]byte, error) {
-	m.redis.mutex.Lock()
-	defer m.redis.mutex.Unlock()
+	m.store.mutex.Lock()
+	defer m.store.mutex.Unlock()
 	values := make([][]byte, len(keys))
 	for i, key := range keys {
 		values[i] = bytes.Clone(m.own.values[key])
@@ -32,8 +32,8 @@ func (m *Memory) Get(_ context.Context, keys []string) ([][]byte, error) {
 
 // Begin implements pipeline.Memory.
 func (m *Memory) Begin(_ context.Context, b pipeline.Bounds, facts []byte) (pipeline.Journal, error) {
-	m.redis.mutex.Lock()
-	defer m.redis.mutex.Unlock()
+	m.store.mutex.Lock()
+	defer m.store.mutex.Unlock()
 	if err := m.ordered("begin", b, m.own.filled); err != nil {
 		return pipeline.Journal{}, err
 	}
@@ -49,8 +49,8 @@ func (m *Memory) Begin(_ context.Context, b pipeline.Bounds, facts []byte) (pipe
 
 // Fill implements pipeline.Memory.
 func (m *Memory) Fill(_ context.Context, b pipeline.Bounds, facts, record []byte, writes pipeline.Writes) (pipeline.Journal, error) {
-	m.redis.mutex.Lock()
-	defer m.redis.mutex.Unlock()
+	m.store.mutex.Lock()
+	defer m.store.mutex.Unlock()
 	if err := m.ordered("journal", b, m.own.filled); err != nil {
 		return pipeline.Journal{}, err
 	}
@@ -89,8 +89,8 @@ func (own *partition) write(writes pipeline.Writes) {
 
 // ApplyShared implements pipeline.Memory.
 func (m *Memory) ApplyShared(_ context.Context, b pipeline.Bounds, sets []pipeline.SharedSet) error {
-	m.redis.mutex.Lock()
-	defer m.redis.mutex.Unlock()
+	m.store.mutex.Lock()
+	defer m.store.mutex.Unlock()
 	if err := m.ordered("share", b, m.own.shared); err != nil {
 		return err
 	}
@@ -99,14 +99,14 @@ func (m *Memory) ApplyShared(_ context.Context, b pipeline.Bounds, sets []pipeli
 	}
 	m.own.shared = b.Number
 	for _, s := range sets {
-		fields := m.redis.shared[s.Key]
+		fields := m.store.shared[s.Key]
 		switch {
 		case s.Value == nil:
 			delete(fields, s.Field)
 			continue
 		case fields == nil:
 			fields = map[string][]byte{}
-			m.redis.shared[s.Key] = fields
+			m.store.shared[s.Key] = fields
 		}
 		fields[s.Field] = bytes.Clone(s.Value)
 	}
@@ -115,19 +115,20 @@ func (m *Memory) ApplyShared(_ context.Context, b pipeline.Bounds, sets []pipeli
 
 // Claim implements pipeline.Memory.
 func (m *Memory) Claim(_ context.Context, b pipeline.Bounds, claims []pipeline.Claim) ([]bool, error) {
-	m.redis.mutex.Lock()
-	defer m.redis.mutex.Unlock()
+	m.store.mutex.Lock()
+	defer m.store.mutex.Unlock()
 	if err := m.ordered("claim", b, m.own.claimed); err != nil {
 		return nil, err
 	}
 	m.own.claimed = b.Number
 	won := make([]bool, len(claims))
 	for i, c := range claims {
-		caller, owner := fmt.Sprintf("%s@%d", m.name, c.Offset), m.redis.owners[c.Key]
-		if owner == "" && !c.Peek {
-			m.redis.owners[c.Key] = caller
+		caller := owner{m.name, c.Offset}
+		stands, claimed := m.store.owners[c.Key]
+		if !claimed && !c.Peek {
+			m.store.owners[c.Key] = caller
 		}
-		won[i] = owner == "" || owner == caller
+		won[i] = !claimed || stands == caller
 	}
 	return won, nil
 }

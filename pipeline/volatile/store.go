@@ -1,10 +1,11 @@
-package memorytest
+package volatile
 
 import (
 	"bytes"
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -12,19 +13,19 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline"
 )
 
-// Redis is what outlives the workers. Many goroutines may use it.
-type Redis struct {
+// Store is what outlives the workers. Many goroutines may use it.
+type Store struct {
 	mutex      sync.Mutex
 	partitions map[string]*partition
-	owners     map[string]string // of claims
+	owners     map[string]owner // of claims
 	shared     map[string]map[string][]byte
 	budgets    map[string]*budget
 }
 
-// New returns an empty Redis.
-func New() *Redis {
-	return &Redis{
-		partitions: map[string]*partition{}, owners: map[string]string{},
+// New returns an empty store.
+func New() *Store {
+	return &Store{
+		partitions: map[string]*partition{}, owners: map[string]owner{},
 		shared: map[string]map[string][]byte{}, budgets: map[string]*budget{},
 	}
 }
@@ -37,7 +38,13 @@ type partition struct {
 	claimed uint64 // of the last batch that claimed
 	shared  uint64 // of the last batch that shared
 	values  map[string][]byte
-	queues  map[string]map[string]int64 // key -> member -> rank
+	queues  map[string]*queue
+}
+
+// owner is who claimed an id.
+type owner struct {
+	partition string
+	offset    int64
 }
 
 // fence orders the workers of a partition.
@@ -55,14 +62,14 @@ func nameOf(p pipeline.Partition) string { return fmt.Sprintf("%s/%d", p.Incarna
 // TakeOver raises the fence of a partition to the generation and returns its
 // journal. A higher generation that stands is asked about: when confirm returns
 // nil the takeover is repeated in the next era.
-func (r *Redis) TakeOver(ctx context.Context, p pipeline.Partition, generation int32, confirm func(context.Context) error) (pipeline.Memory, pipeline.Journal, error) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
+func (s *Store) TakeOver(ctx context.Context, p pipeline.Partition, generation int32, confirm func(context.Context) error) (pipeline.Memory, pipeline.Journal, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
 	name := nameOf(p)
-	own := r.partitions[name]
+	own := s.partitions[name]
 	if own == nil {
-		own = &partition{fence: fence{generation: -1}, values: map[string][]byte{}, queues: map[string]map[string]int64{}}
-		r.partitions[name] = own
+		own = &partition{fence: fence{generation: -1}, values: map[string][]byte{}, queues: map[string]*queue{}}
+		s.partitions[name] = own
 	}
 	next := fence{own.fence.era, generation}
 	if next.behind(own.fence) {
@@ -72,37 +79,37 @@ func (r *Redis) TakeOver(ctx context.Context, p pipeline.Partition, generation i
 		next.era++
 	}
 	own.fence = next
-	return &Memory{redis: r, own: own, partition: p, name: name, fence: next}, copied(own.journal), nil
+	return &Memory{store: s, own: own, partition: p, name: name, fence: next}, copied(own.journal), nil
 }
 
 // CheckShared finds all slot groups in order.
-func (r *Redis) CheckShared(context.Context, pipeline.Partition, uint64) error { return nil }
+func (s *Store) CheckShared(context.Context, pipeline.Partition, uint64) error { return nil }
 
 // String tells all that is remembered, but for fences and numbers: two runs that
 // came to the same end have equal ones.
-func (r *Redis) String() string {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
+func (s *Store) String() string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
 	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(r.partitions)) {
-		own := r.partitions[name]
+	for _, name := range slices.Sorted(maps.Keys(s.partitions)) {
+		own := s.partitions[name]
 		for _, key := range slices.Sorted(maps.Keys(own.values)) {
 			fmt.Fprintf(&b, "%s %s = %q\n", name, key, own.values[key])
 		}
 		for _, key := range slices.Sorted(maps.Keys(own.queues)) {
-			fmt.Fprintf(&b, "%s %s: %v\n", name, key, heads(own.queues[key], pipeline.QueueAsk{Key: key, UpTo: maxRank, Limit: len(own.queues[key])}))
+			fmt.Fprintf(&b, "%s %s: %v\n", name, key, own.queues[key].heads(pipeline.QueueAsk{Key: key, UpTo: math.MaxInt64, Limit: math.MaxInt}))
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(r.owners)) {
-		fmt.Fprintf(&b, "claim %s by %s\n", id, r.owners[id])
+	for _, id := range slices.Sorted(maps.Keys(s.owners)) {
+		fmt.Fprintf(&b, "claim %s by %s@%d\n", id, s.owners[id].partition, s.owners[id].offset)
 	}
-	for _, key := range slices.Sorted(maps.Keys(r.shared)) {
-		for _, field := range slices.Sorted(maps.Keys(r.shared[key])) {
-			fmt.Fprintf(&b, "shared %s %s = %q\n", key, field, r.shared[key][field])
+	for _, key := range slices.Sorted(maps.Keys(s.shared)) {
+		for _, field := range slices.Sorted(maps.Keys(s.shared[key])) {
+			fmt.Fprintf(&b, "shared %s %s = %q\n", key, field, s.shared[key][field])
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.budgets)) {
-		fmt.Fprintf(&b, "budget %s: used %d, waiting %v, granted %v\n", name, r.budgets[name].used, r.budgets[name].waiting, r.budgets[name].granted)
+	for _, name := range slices.Sorted(maps.Keys(s.budgets)) {
+		fmt.Fprintf(&b, "budget %s: %s\n", name, s.budgets[name])
 	}
 	return b.String()
 }
