@@ -23,8 +23,9 @@ import (
 const DedupeWindow = 100_000
 
 // DefaultTrust is how long a token is trusted: half of the time in which all
-// workers together may fill the window, at 80 inserts a second into one table.
-const DefaultTrust = 10 * time.Minute
+// workers together may fill the window, at 275 inserts a second into one table.
+// That is more than one server merges for long.
+const DefaultTrust = 3 * time.Minute
 
 // Options say where the books are.
 type Options struct {

@@ -17,8 +17,8 @@ import (
 const maxHeartbeat = 500 * time.Millisecond
 
 // maxSession keeps session timeout, clock skew and the time of an insert well
-// under the ten minutes for which a block's token is trusted.
-const maxSession = 2 * time.Minute
+// under the three minutes for which a block's token is trusted.
+const maxSession = time.Minute
 
 // check looks at what the settings mean together, and reads the files of
 // secrets.
