@@ -43,7 +43,7 @@ func (c *compiler) org(spec *OrgSpec) *program.Org {
 		}
 	}
 	s.programs = once.seen
-	out.WatchesClicks = watchesClicks(out)
+	lookAtStats(out)
 	c.access(spec, out, path, s)
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +180,42 @@ orgs:
 		if got := c.Orgs[org].WatchesClicks; got != want {
 			t.Errorf("%s: %v", org, got)
 		}
+	}
+}
+
+func TestLoadPrograms_knows_which_stats_conversions_are_filtered_by(t *testing.T) {
+	c, err := loadText(t, `
+version: 1
+orgs:
+  - id: o
+    segments:
+      - {id: outside}
+      - {id: plain, when: 'member.status == "active"'}
+      - {id: sold, when: 'stats.conversions > 1'}
+      - {id: seen, when: 'stats.unique_clicks > 1'}
+      - {id: late, when: 'stats.last_conversion_at != nil'}
+    programs:
+      - id: p
+        versions:
+          - {valid_from: 2026-01-01T00:00:00Z, currency: EUR}
+          - valid_from: 2026-02-01T00:00:00Z
+            currency: EUR
+            rules: [{id: g, type: grant, segment: sold, rewards: [{id: x, type: cash, amount_minor: 1}]}]
+          - valid_from: 2026-03-01T00:00:00Z
+            currency: EUR
+            rules:
+              - {id: a, type: tiers, metric: revenue, segments: [outside, plain, sold], tiers: [{id: t, threshold: 1}]}
+              - {id: b, type: per_conversion, except_segments: [seen], rewards: [{id: x, to: referrer, type: cash, flat_minor: 1}]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []program.Stats
+	for _, v := range c.Program("o", "p").Versions {
+		got = append(got, v.SegmentStats)
+	}
+	if want := []program.Stats{0, 0, program.StatConversions | program.StatUniqueClicks}; !slices.Equal(got, want) {
+		t.Errorf("%b, want %b", got, want)
 	}
 }
 

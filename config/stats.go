@@ -1,6 +1,8 @@
 package config
 
 import (
+	"slices"
+
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/grapevinehq/grapevine/pipeline/program"
@@ -47,22 +49,28 @@ func (s *statsSeen) Visit(node *ast.Node) {
 	}
 }
 
-// watchesClicks tells whether a segment or a grant of the org looks at
-// stats.unique_clicks.
-func watchesClicks(org *program.Org) bool {
+// lookAtStats notes in an org what of `stats` its segments and grants look at: by
+// version the figures that conversions are filtered by, and whether rewards have
+// to hear of clicks.
+func lookAtStats(org *program.Org) {
+	segments := make(map[string]program.Stats, len(org.Segments))
 	for i := range org.Segments {
-		if org.Segments[i].When.Uses(program.StatUniqueClicks) {
-			return true
+		if when := org.Segments[i].When; when != nil {
+			segments[org.Segments[i].ID] = when.Stats
+			org.WatchesClicks = org.WatchesClicks || when.Uses(program.StatUniqueClicks)
 		}
 	}
 	for _, p := range org.Programs {
 		for _, v := range p.Versions {
 			for _, r := range v.Rules {
-				if r.Type == program.Grant && r.When.Uses(program.StatUniqueClicks) {
-					return true
+				if r.Type == program.Grant {
+					org.WatchesClicks = org.WatchesClicks || r.When.Uses(program.StatUniqueClicks)
+					continue
+				}
+				for _, id := range slices.Concat(r.Segments, r.ExceptSegments) {
+					v.SegmentStats |= segments[id]
 				}
 			}
 		}
 	}
-	return false
 }

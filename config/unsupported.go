@@ -20,15 +20,6 @@ var unsupported = []struct {
 	{"type", "type grant", func(r *program.Rule, _ *program.Org) bool { return r.Type == program.Grant }},
 	{"limit", "a limit", func(r *program.Rule, _ *program.Org) bool { return r.Limit != nil }},
 	{"budget", "a budget", func(r *program.Rule, _ *program.Org) bool { return r.Budget != "" }},
-	{"segments", "a segment with a `when`", func(r *program.Rule, org *program.Org) bool { return computed(r.Segments, org) }},
-	{"except_segments", "a segment with a `when`", func(r *program.Rule, org *program.Org) bool { return computed(r.ExceptSegments, org) }},
-}
-
-// computed says whether one of the segments is not given from outside.
-func computed(ids []string, org *program.Org) bool {
-	return slices.ContainsFunc(org.Segments, func(s program.Segment) bool {
-		return s.When != nil && slices.Contains(ids, s.ID)
-	})
 }
 
 // Unsupported names every use of what this release does not carry out, by file

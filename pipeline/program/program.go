@@ -129,6 +129,9 @@ type Version struct {
 	Attribution  Attribution
 	Margin       *float64
 	Rules        []*Rule
+	// SegmentStats are the figures that conversions are filtered by: those that the
+	// segments of its tiers and per_conversion rules look at.
+	SegmentStats Stats
 }
 
 // Model of attribution.

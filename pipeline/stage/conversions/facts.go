@@ -28,6 +28,7 @@ type facts struct {
 	Expiring []expiry          `cbor:"14,keyasint,omitempty"` // those whose time is up in this batch
 	Takings  map[string]taking `cbor:"15,keyasint,omitempty"` // by identity, of events that wait or waited in vain
 	Coupons  map[string]string `cbor:"10,keyasint,omitempty"` // org, code, time
+	Stats    map[string]Stats  `cbor:"16,keyasint,omitempty"` // org, member; of those that rules look at
 }
 
 // init makes the maps, so that they can be written to.
@@ -61,6 +62,9 @@ func (f *facts) init() {
 	}
 	if f.Coupons == nil {
 		f.Coupons = make(map[string]string)
+	}
+	if f.Stats == nil {
+		f.Stats = make(map[string]Stats)
 	}
 	if f.Takings == nil {
 		f.Takings = make(map[string]taking)

@@ -38,7 +38,10 @@ func (k *work) LookUp(ctx context.Context, progress pipeline.Progress) error {
 	if err := k.findCoupons(ctx, progress); err != nil {
 		return err
 	}
-	return k.findMembers(ctx, progress)
+	if err := k.findMembers(ctx, progress); err != nil {
+		return err
+	}
+	return k.findStats(ctx)
 }
 
 // findTaken marks the events that were taken before this batch, and finds out
@@ -280,29 +283,24 @@ func memberName(orgID, memberID string, at int64) string {
 }
 
 // findMembers asks for every referrer that a conversion may credit, as of its
-// time, and for its customer, whose locale the referee's reward is told in. A
-// conversion may be bound to the referrers of one before it in the batch.
+// time, and for its customer, whose locale the referee's reward is told in.
 func (k *work) findMembers(ctx context.Context, progress pipeline.Progress) error {
 	var queries []MemberQuery
 	var names []string
-	possible := make(map[string]map[string]bool) // by standing: referrers so far
-	for _, e := range k.live {
-		if e.Type != event.TypeConversion {
-			continue
-		}
-		c, s := &e.Conversion, e.standing
-		if possible[s] == nil {
-			possible[s] = map[string]bool{c.CustomerID: true}
-		}
-		k.candidates(e, possible[s])
-		for id := range possible[s] {
+	for e, referrers := range k.referrers {
+		c := &e.Conversion
+		ask := func(id string) {
 			n := memberName(c.OrgID, id, c.Time)
 			if _, ok := k.facts.Members[n]; ok {
-				continue
+				return
 			}
 			k.facts.Members[n] = Member{}
 			names = append(names, n)
 			queries = append(queries, MemberQuery{c.OrgID, id, c.Time})
+		}
+		ask(c.CustomerID)
+		for id := range referrers {
+			ask(id)
 		}
 	}
 	if len(queries) == 0 {
@@ -316,6 +314,26 @@ func (k *work) findMembers(ctx context.Context, progress pipeline.Progress) erro
 		k.facts.Members[names[i]] = m
 	}
 	return nil
+}
+
+// referrers goes through the conversions, each with every referrer that it may
+// credit. It may be bound to those of one before it in the batch.
+func (k *work) referrers(yield func(e *entry, ids map[string]bool) bool) {
+	possible := make(map[string]map[string]bool) // by standing: referrers so far
+	for _, e := range k.live {
+		if e.Type != event.TypeConversion {
+			continue
+		}
+		ids := possible[e.standing]
+		if ids == nil {
+			ids = make(map[string]bool)
+			possible[e.standing] = ids
+		}
+		k.candidates(e, ids)
+		if !yield(e, ids) {
+			return
+		}
+	}
 }
 
 // candidates adds every referrer that a conversion's own touches, coupon and

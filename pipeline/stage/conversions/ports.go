@@ -55,9 +55,25 @@ type Stored struct {
 	CustomerID string // the customer of the counted one (attributed or unattributed); empty when none is
 }
 
-// Books finds conversions in ClickHouse, for the few questions that the
-// partition's own memory cannot answer: an id that another customer used on
-// another partition.
+// StatsQuery asks for a member's figures.
+type StatsQuery struct{ OrgID, MemberID string }
+
+// Stats are a member's figures in an org, over all of its programs and over the
+// member's lifetime (§5): of the credits that rewards have taken so far, and of the
+// clicks that are stored.
+type Stats struct {
+	ConversionsPPM   int64 `cbor:"1,keyasint,omitempty"` // sum of credits of conversions that count
+	RevenueMinor     int64 `cbor:"2,keyasint,omitempty"` // credited, net; program currencies as they are (§9 (30))
+	UniqueClicks     int64 `cbor:"3,keyasint,omitempty"`
+	LastConversionAt int64 `cbor:"4,keyasint,omitempty"` // ms, of those that ever counted; 0 for none
+}
+
+// Books answers from ClickHouse the few questions that the partition's own memory
+// cannot, each a whole batch at once: answer i is that of query i.
 type Books interface {
+	// Conversions finds conversions: another customer may have used the id on
+	// another partition.
 	Conversions(ctx context.Context, queries []ConversionQuery) ([]Stored, error)
+	// Stats finds those figures of members that are asked for.
+	Stats(ctx context.Context, of program.Stats, queries []StatsQuery) ([]Stats, error)
 }

@@ -66,7 +66,7 @@ func (d *decider) passes(
 		return true
 	}
 	env := environment(c, v, amount, referrerID, m)
-	in := func(id string) bool { return d.inSegment(c.OrgID, id, m, env) }
+	in := func(segment string) bool { return d.inSegment(segment, c.OrgID, referrerID, m, env) }
 	if len(r.Segments) > 0 && !slices.ContainsFunc(r.Segments, in) || slices.ContainsFunc(r.ExceptSegments, in) {
 		return false
 	}
@@ -84,12 +84,19 @@ func (s *standing) first(kinds map[event.Kind]bool) bool {
 }
 
 // inSegment tells whether a member is in a segment: given from outside with the
-// member, or by the segment's own expression over the member.
-func (d *decider) inSegment(orgID, id string, m Member, env program.Env) bool {
-	for _, s := range d.catalog.Orgs[orgID].Segments {
-		if s.ID == id && s.When != nil {
-			return s.When.Holds(program.Env{Member: env.Member})
+// member, or by the segment's own expression over the member and its figures.
+func (d *decider) inSegment(id, orgID, memberID string, m Member, env program.Env) bool {
+	segments := d.catalog.Orgs[orgID].Segments
+	for i := range segments {
+		s := &segments[i]
+		if s.ID != id || s.When == nil {
+			continue
 		}
+		seen := program.Env{Member: env.Member}
+		if s.When.Uses(program.AllStats) {
+			seen.Stats = d.facts.Stats[name(orgID, memberID)].environment()
+		}
+		return s.When.Holds(seen)
 	}
 	return slices.Contains(m.Segments, id)
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,9 @@ type world struct {
 	counts  map[string]int // events by verdict
 	told    []string
 	pace    int64 // ms from batch to batch
+
+	stats map[StatsQuery]Stats
+	asked []string // what was asked of them, as figures: members
 }
 
 type clicked struct {
@@ -424,6 +428,18 @@ func (w *world) Conversions(_ context.Context, queries []ConversionQuery) ([]Sto
 			}
 		}
 	}
+	return found, nil
+}
+
+func (w *world) Stats(_ context.Context, of program.Stats, queries []StatsQuery) ([]Stats, error) {
+	found := make([]Stats, len(queries))
+	var who []string
+	for i, q := range queries {
+		found[i] = w.stats[q]
+		who = append(who, q.OrgID+"/"+q.MemberID)
+	}
+	slices.Sort(who)
+	w.asked = append(w.asked, fmt.Sprintf("%04b: %s", of, strings.Join(who, " ")))
 	return found, nil
 }
 
