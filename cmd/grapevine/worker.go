@@ -375,7 +375,7 @@ func (w *worker) stages(hasher recall.Hasher, secrets [][click.SecretBytes]byte,
 	limits := event.Limits{MaxFutureSkew: w.settings.MaxFutureSkew}
 	reader := w.store.SharedReader(incarnations)
 	directory := directory{members.NewDirectory(reader, members.DefaultDirectoryLimit)}
-	memory := recall.Options{Retention: w.retention().Milliseconds(), Buckets: 64}
+	memory := recall.Options{Retention: w.retention, Buckets: 64}
 	return []pipeline.Stage{
 		&members.Stage{Catalogs: w.catalogs, Reader: reader, Limits: limits, Recall: hasher, Retention: w.retention},
 		&clicks.Stage{Catalogs: w.catalogs, Directory: directory, Limits: limits, Recall: hasher, Secrets: secrets, Retention: w.retention},

@@ -17,6 +17,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
 )
@@ -28,9 +29,10 @@ type Reader interface {
 
 // Options of a memory.
 type Options struct {
-	// Retention, in milliseconds: how long an event is remembered after it was
-	// taken, see [Times]. A segment lives up to a quarter longer.
-	Retention int64
+	// Retention is how long an event is remembered after it was taken, see [Times].
+	// A segment lives up to a quarter longer. It is asked for every batch: the
+	// configuration may make it longer while the partition is worked.
+	Retention func() time.Duration
 	// Buckets of the first segment, a power of two: some hundred times fewer
 	// than the entries that are expected.
 	Buckets int
@@ -204,18 +206,18 @@ func (m *Memory) Write(entries []Entry, now Times) pipeline.Writes {
 // turn starts a segment when the last one is full or old, and drops those that
 // nobody may ask for any more.
 func (m *Memory) turn(now Times, n int, w *pipeline.Writes) {
-	last := len(m.segments) - 1
+	last, retention := len(m.segments)-1, m.options.Retention().Milliseconds()
 	switch {
 	case last < 0:
 		m.segments = append(m.segments, newSegment(1, now, m.options.Buckets))
 	case m.segments[last].entries+n > fullBucket*m.segments[last].buckets:
 		s := m.segments[last]
 		m.segments = append(m.segments, newSegment(s.id+1, now, min(4*s.buckets, maxBuckets)))
-	case now.since(m.segments[last].from) > m.options.Retention/4:
+	case now.since(m.segments[last].from) > retention/4:
 		s := m.segments[last]
 		m.segments = append(m.segments, newSegment(s.id+1, now, s.buckets))
 	}
-	for len(m.segments) > 1 && now.since(m.segments[1].from) > m.options.Retention {
+	for len(m.segments) > 1 && now.since(m.segments[1].from) > retention {
 		for b := range m.segments[0].buckets {
 			w.Delete = append(w.Delete, m.segments[0].name(b))
 		}

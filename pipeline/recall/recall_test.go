@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
@@ -33,6 +34,11 @@ func (s store) apply(w pipeline.Writes) {
 	}
 }
 
+// ms is a retention of so many milliseconds.
+func ms(n int64) func() time.Duration {
+	return func() time.Duration { return time.Duration(n) * time.Millisecond }
+}
+
 var hasher = NewHasher([16]byte{1, 2, 3})
 
 func entry(key, event int, counted bool, ms int64) Entry {
@@ -47,7 +53,7 @@ func TestMemory_answers_like_plain_maps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := t.Context()
 		redis := store{}
-		options := Options{Retention: 1 << 40, Buckets: 1}
+		options := Options{Retention: ms(1 << 40), Buckets: 1}
 		m, err := Open(ctx, redis, options)
 		if err != nil {
 			t.Fatal(err)
@@ -99,7 +105,7 @@ func TestMemory_answers_like_plain_maps(t *testing.T) {
 func TestMemory_forgets_after_retention_and_not_before(t *testing.T) {
 	ctx := t.Context()
 	redis := store{}
-	m, err := Open(ctx, redis, Options{Retention: 1000, Buckets: 4})
+	m, err := Open(ctx, redis, Options{Retention: ms(1000), Buckets: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +157,7 @@ func TestMemory_forgets_by_both_clocks(t *testing.T) {
 		"a log of before, read as it comes": {1000, 1000, true},
 	} {
 		redis := store{}
-		m, err := Open(ctx, redis, Options{Retention: 2000, Buckets: 4})
+		m, err := Open(ctx, redis, Options{Retention: ms(2000), Buckets: 4})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +204,7 @@ func TestMemory_remembers_what_follows_a_replay(t *testing.T) {
 	ctx := t.Context()
 	redis := store{}
 	open := func() *Memory {
-		m, err := Open(ctx, redis, Options{Retention: 1 << 40, Buckets: 1})
+		m, err := Open(ctx, redis, Options{Retention: ms(1 << 40), Buckets: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,6 +233,26 @@ func TestMemory_remembers_what_follows_a_replay(t *testing.T) {
 	}
 }
 
+// A longer dedupe window is taken up without a restart, and so must its memory be.
+func TestMemory_remembers_longer_when_the_retention_grows(t *testing.T) {
+	ctx := t.Context()
+	redis := store{}
+	retention := time.Second
+	m, err := Open(ctx, redis, Options{Retention: func() time.Duration { return retention }, Buckets: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := entry(1, 1, true, 5)
+	redis.apply(m.Write([]Entry{first}, Times{}))
+	retention = time.Hour
+	for now := int64(1000); now <= 10_000; now += 1000 {
+		redis.apply(m.Write([]Entry{entry(2, int(now), false, 0)}, Times{now, now}))
+	}
+	if found, err := m.LookUp(ctx, []Key{first.Key}); err != nil || !found.Seen(first.Key, first.Event) {
+		t.Errorf("forgotten after ten seconds of an hour, %v", err)
+	}
+}
+
 func TestFilter_misses_nothing_and_rarely_errs(t *testing.T) {
 	const n = 200_000
 	f := newFilter(n)
@@ -251,7 +277,7 @@ func TestFilter_misses_nothing_and_rarely_errs(t *testing.T) {
 func BenchmarkMemory_batch_of_new_clicks(b *testing.B) {
 	ctx := b.Context()
 	redis := store{}
-	m, err := Open(ctx, redis, Options{Retention: 1 << 40, Buckets: 1024})
+	m, err := Open(ctx, redis, Options{Retention: ms(1 << 40), Buckets: 1024})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -37,8 +37,8 @@ type Stage struct {
 	// Secrets under which an ip and user agent are hashed: the one in force
 	// first, then those of before that are still known.
 	Secrets [][click.SecretBytes]byte
-	// Retention of what was clicked, longest dedupe window included; asked at
-	// each takeover.
+	// Retention of what was clicked, longest dedupe window included; asked for each
+	// batch.
 	Retention func() time.Duration
 }
 
@@ -59,7 +59,7 @@ func (s *Stage) Shared() bool { return false }
 // TakeOver implements pipeline.Stage: it warms the memory of the partition.
 func (s *Stage) TakeOver(ctx context.Context, p *pipeline.Session) (pipeline.Worker, error) {
 	began := time.Now()
-	memory, err := recall.Open(ctx, p.Memory, recall.Options{Retention: s.Retention().Milliseconds(), Buckets: firstBuckets})
+	memory, err := recall.Open(ctx, p.Memory, recall.Options{Retention: s.Retention, Buckets: firstBuckets})
 	if err != nil {
 		return nil, err
 	}

@@ -79,7 +79,7 @@ func newWorld(t testing.TB, programs []byte, partitions int) *world {
 	w := &world{t: t, catalog: catalog, claims: map[string]string{}, rows: map[string][]golden.Row{}, counts: map[string]int{}, pace: 1}
 	w.stage = New(Options{
 		Catalogs: w, Touches: w, Directory: w, Books: w, Hasher: recall.NewHasher([16]byte{1}),
-		Recall: recall.Options{Retention: 72 * 3600 * 1000, Buckets: 4}, Limits: event.DefaultLimits,
+		Recall: recall.Options{Retention: func() time.Duration { return 72 * time.Hour }, Buckets: 4}, Limits: event.DefaultLimits,
 	})
 	for i := range partitions {
 		p := &partition{world: w, id: i, memory: map[string][]byte{}}

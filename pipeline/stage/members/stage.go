@@ -30,8 +30,8 @@ type Stage struct {
 	Reader   SharedReader
 	Limits   event.Limits
 	Recall   recall.Hasher
-	// Retention of the events that were applied, for redeliveries; asked at each
-	// takeover.
+	// Retention of the events that were applied, for redeliveries; asked for each
+	// batch.
 	Retention func() time.Duration
 }
 
@@ -51,7 +51,7 @@ func (s *Stage) Shared() bool { return true }
 
 // TakeOver implements pipeline.Stage: it warms the partition's memory.
 func (s *Stage) TakeOver(ctx context.Context, p *pipeline.Session) (pipeline.Worker, error) {
-	memory, err := recall.Open(ctx, p.Memory, recall.Options{Retention: s.Retention().Milliseconds(), Buckets: firstBuckets})
+	memory, err := recall.Open(ctx, p.Memory, recall.Options{Retention: s.Retention, Buckets: firstBuckets})
 	if err != nil {
 		return nil, err
 	}
