@@ -165,15 +165,33 @@ func (b *Books) checkViews(ctx context.Context) (problems []string, err error) {
 	return problems, rows.Err()
 }
 
+// CheckClock tells whether ClickHouse answers, and is [ErrSettings] when its clock
+// and this machine's have parted since [Books.Check]: leases would hold for too long.
+func (b *Books) CheckClock(ctx context.Context) error {
+	problems, err := b.checkClock(ctx)
+	if err != nil {
+		return fmt.Errorf("ask ClickHouse at %v: %w", b.options.Addr, err)
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("%w: %s", ErrSettings, strings.Join(problems, "; "))
+	}
+	return nil
+}
+
 func (b *Books) checkClock(ctx context.Context) ([]string, error) {
 	before := time.Now()
 	var ms int64
 	if err := b.conn.QueryRow(ctx, "SELECT toUnixTimestamp64Milli(now64(3))").Scan(&ms); err != nil {
 		return nil, fmt.Errorf("read the clock: %w", err)
 	}
-	there := time.UnixMilli(ms)
-	if there.Before(before.Add(-maxSkew)) || there.After(time.Now().Add(maxSkew)) {
-		return []string{fmt.Sprintf("its clock is %s off this machine's: leases need less than %s, synchronise both", there.Sub(before).Round(time.Millisecond), maxSkew)}, nil
+	return skewed(before, time.UnixMilli(ms), time.Now()), nil
+}
+
+// skewed tells how far ClickHouse's clock is off, if that is too much. It was read
+// between two looks at ours.
+func skewed(before, there, after time.Time) (problems []string) {
+	if there.Before(before.Add(-maxSkew)) || there.After(after.Add(maxSkew)) {
+		return []string{fmt.Sprintf("its clock is %s off this machine's: leases need less than %s, synchronise both", there.Sub(before).Round(time.Millisecond), maxSkew)}
 	}
-	return nil, nil
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestMigrate_can_be_repeated(t *testing.T) {
@@ -56,6 +57,32 @@ func TestSchema_has_the_contract_s_tables_and_views(t *testing.T) {
 		if !slices.Contains(have, want) {
 			t.Errorf("no table or view %s", want)
 		}
+	}
+}
+
+func TestSkewed_allows_two_seconds_and_the_time_of_the_question(t *testing.T) {
+	began := time.UnixMilli(1_000_000)
+	for _, c := range []struct {
+		there, took time.Duration
+		want        bool
+	}{
+		{0, 0, false},
+		{maxSkew, 0, false},
+		{-maxSkew, 0, false},
+		{maxSkew + time.Millisecond, 0, true},
+		{-maxSkew - time.Millisecond, 0, true},
+		{5 * time.Second, 4 * time.Second, false}, // it may have been read at the end
+		{7 * time.Second, 4 * time.Second, true},
+	} {
+		if got := len(skewed(began, began.Add(c.there), began.Add(c.took))) > 0; got != c.want {
+			t.Errorf("%s off after %s: skewed %v, want %v", c.there, c.took, got, c.want)
+		}
+	}
+}
+
+func TestCheckClock_of_this_machine(t *testing.T) {
+	if err := opened(t).CheckClock(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/grapevinehq/grapevine/analytics"
 	"github.com/grapevinehq/grapevine/pipeline/state"
 )
 
@@ -25,7 +26,7 @@ func (w *worker) watchEngines(ctx context.Context) error {
 	probes := map[string]func(context.Context) error{
 		"kafka":      w.tellLag,
 		"redis":      w.store.CheckSettings,
-		"clickhouse": w.books.Ping,
+		"clickhouse": w.books.CheckClock,
 	}
 	away := make(map[string]func())
 	ticker := time.NewTicker(engineProbe)
@@ -57,7 +58,7 @@ func (w *worker) probe(ctx context.Context, name string, probe func(context.Cont
 	bounded, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
 	err := probe(bounded)
-	if errors.Is(err, state.ErrSettings) {
+	if errors.Is(err, state.ErrSettings) || errors.Is(err, analytics.ErrSettings) {
 		return err
 	}
 	switch back, gone := away[name]; {
