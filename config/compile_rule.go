@@ -272,7 +272,7 @@ func (c *compiler) points(spec *RuleSpec, path string) {
 	byPoints := spec.Metric == program.Points
 	switch {
 	case byPoints && !spec.Has("points"):
-		c.problems.Add(spec.Where("metric"), path, "the metric points needs `points`, the weight of each kind")
+		c.problems.Add(spec.Where(""), path, "the metric points needs `points`, the weight of each kind")
 	case !byPoints && spec.Has("points") && spec.Metric != "":
 		c.problems.Add(spec.KeyAt("points"), path, "`points` belongs to the metric points, not %s", spec.Metric)
 	}

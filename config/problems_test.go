@@ -5,15 +5,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/grapevinehq/grapevine/pipeline/program"
 )
 
-// expected are the problems that comments of a bad file announce, by line, or
-// the warnings.
-func expected(t *testing.T, path, what string) map[int][]string {
+// announcement is a comment of a bad file: a problem that the schema sees as
+// well, one that only the compiler does, or a warning.
+var announcement = regexp.MustCompile(` # (problem|compiler|warning): `)
+
+// expected are the comments of some kinds, by line.
+func expected(t *testing.T, path string, kinds ...string) map[int][]string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -21,8 +26,15 @@ func expected(t *testing.T, path, what string) map[int][]string {
 	}
 	out := map[int][]string{}
 	for i, line := range strings.Split(string(text), "\n") {
-		for _, want := range strings.Split(line, " # "+what+": ")[1:] {
-			out[i+1] = append(out[i+1], strings.TrimSpace(want))
+		marks := announcement.FindAllStringSubmatchIndex(line, -1)
+		for m, at := range marks {
+			end := len(line)
+			if m+1 < len(marks) {
+				end = marks[m+1][0]
+			}
+			if slices.Contains(kinds, line[at[2]:at[3]]) {
+				out[i+1] = append(out[i+1], strings.TrimSpace(line[at[1]:end]))
+			}
 		}
 	}
 	return out
@@ -35,7 +47,7 @@ func TestLoadPrograms_names_every_problem_at_its_line(t *testing.T) {
 	}
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			want := expected(t, path, "problem")
+			want := expected(t, path, "problem", "compiler")
 			_, err := LoadPrograms(path)
 			var problems *Problems
 			if !errors.As(err, &problems) {

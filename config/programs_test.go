@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	example = "testdata/programs.yaml"
+	example = "../examples/programs.yaml"
 	golden  = "testdata/golden/programs.yaml"
 )
 
@@ -59,10 +59,10 @@ func TestLoadPrograms_merges_the_template_under_the_version(t *testing.T) {
 	if len(v.Rules) != 2 || v.Rules[0].ID != "milestones" || v.Rules[1].ID != "commission" {
 		t.Fatalf("rules %+v", v.Rules)
 	}
-	if r := v.Rules[0]; r.File != example || r.Line != 37 || r.Message["de"] == "" || !r.Kinds[event.KindSale] || r.Kinds[event.KindLead] {
+	if r := v.Rules[0]; r.File != example || r.Line != 38 || r.Message["de"] == "" || !r.Kinds[event.KindSale] || r.Kinds[event.KindLead] {
 		t.Errorf("rule %+v", r)
 	}
-	if at := v.Rules[1].Keys["hold"]; at != (program.Position{File: example, Line: 114, Column: 17}) {
+	if at := v.Rules[1].Keys["hold"]; at != (program.Position{File: example, Line: 115, Column: 17}) {
 		t.Errorf("hold at %+v", at)
 	}
 }

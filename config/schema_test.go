@@ -3,18 +3,22 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
-	"reflect"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
-	"time"
 
-	"github.com/invopop/jsonschema"
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"pgregory.net/rapid"
 
 	"github.com/grapevinehq/grapevine/config/strict"
+	"github.com/grapevinehq/grapevine/pipeline/program"
 )
 
 //go:generate go test . -run TestDocs -update
@@ -48,61 +52,8 @@ func TestDocs_schema(t *testing.T) {
 	upToDate(t, schemaFile, programsSchema(t))
 }
 
-// programsSchema is the JSON Schema of program files, made from the types that
-// they are read into.
-func programsSchema(t *testing.T) []byte {
-	t.Helper()
-	r := &jsonschema.Reflector{RequiredFromJSONSchemaTags: true, ExpandedStruct: true, Mapper: mapped}
-	if err := r.AddGoComments(here, "."); err != nil {
-		t.Fatal(err)
-	}
-	schema := r.Reflect(&ProgramsFile{})
-	schema.ID = ""
-	schema.Title = "Grapevine programs"
-	// What a template may supply cannot be asked of a version.
-	for _, inherited := range []string{"VersionSpec", "TemplateSpec", "RuleSpec", "TierSpec", "RewardSpec"} {
-		definition := schema.Definitions[inherited]
-		definition.Required = slices.DeleteFunc(definition.Required, func(key string) bool { return key != "id" && key != "valid_from" })
-	}
-	text, err := json.MarshalIndent(schema, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append(text, '\n')
-}
-
-// mapped are the types that are written as plain values.
-func mapped(of reflect.Type) *jsonschema.Schema {
-	if words, ok := enums[of]; ok {
-		out := &jsonschema.Schema{Type: "string"}
-		for _, w := range words {
-			out.Enum = append(out.Enum, w)
-		}
-		return out
-	}
-	longest := uint64(maxID)
-	switch of {
-	case reflect.TypeFor[ID]():
-		return &jsonschema.Schema{Type: "string", Pattern: `^\S(.*\S)?$`, MaxLength: &longest}
-	case reflect.TypeFor[time.Duration]():
-		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
-			{Type: "string", Pattern: `^\+?(0|([0-9]*\.?[0-9]+(ns|us|µs|ms|s|m|h))+)$`}, {Const: 0},
-		}}
-	case reflect.TypeFor[Time]():
-		return &jsonschema.Schema{Type: "string", Format: "date-time"}
-	case reflect.TypeFor[Currency]():
-		return &jsonschema.Schema{Type: "string", Pattern: "^[A-Z]{3}$"}
-	case reflect.TypeFor[Decimal]():
-		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
-			{Type: "string", Pattern: `^[0-9]+(\.[0-9]+)?$`}, {Type: "number", ExclusiveMinimum: "0"},
-		}}
-	case reflect.TypeFor[Zone](), reflect.TypeFor[Locale](), reflect.TypeFor[CIDR]():
-		return &jsonschema.Schema{Type: "string"}
-	}
-	return nil
-}
-
-func validates(t *testing.T, path string) error {
+// validate has the schema judge a file; the tree is that of the file.
+func validate(t *testing.T, path string) (root *strict.Node, err error) {
 	t.Helper()
 	schema, err := validator.UnmarshalJSON(bytes.NewReader(programsSchema(t)))
 	if err != nil {
@@ -117,12 +68,11 @@ func validates(t *testing.T, path string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	problems := &Problems{}
-	root := strict.Parse(path, text, problems)
-	if err := problems.Err(); err != nil {
-		t.Fatal(err)
+	root = strict.Parse(path, text, &Problems{}) // of keys that stand twice, the first
+	if root == nil {
+		t.Fatal(path, "is not YAML")
 	}
-	return c.MustCompile("programs.schema.json").Validate(plain(root))
+	return root, c.MustCompile("programs.schema.json").Validate(plain(root))
 }
 
 // plain is a tree as JSON would hold it.
@@ -141,7 +91,9 @@ func plain(n *strict.Node) any {
 		}
 		return out
 	case strict.Int, strict.Float:
-		return json.Number(n.Text)
+		return json.Number(strings.TrimLeft(n.Text[:len(n.Text)-1], "0_") + n.Text[len(n.Text)-1:]) // 010 is 10 to editors
+	case strict.Null:
+		return nil
 	case strict.Bool:
 		b, _ := strconv.ParseBool(n.Text)
 		return b
@@ -150,18 +102,89 @@ func plain(n *strict.Node) any {
 	}
 }
 
-func TestSchema_accepts_the_examples(t *testing.T) {
-	for _, path := range []string{example, golden, "../programs.yaml"} {
-		if err := validates(t, path); err != nil {
-			t.Errorf("%s: %v", path, err)
+func TestSchema_accepts_what_is_good(t *testing.T) {
+	for _, path := range []string{example, golden, "../programs.yaml", "testdata/warned/programs.yaml", "testdata/merged.yaml"} {
+		load(t, path)
+		if _, err := validate(t, path); err != nil {
+			t.Errorf("%s: %#v", path, err)
 		}
 	}
 }
 
-func TestSchema_refuses_bad_files(t *testing.T) {
-	for _, path := range []string{"testdata/bad/values.yaml", "testdata/bad/rules.yaml", "testdata/bad/references.yaml"} {
-		if err := validates(t, path); err == nil {
-			t.Errorf("%s is accepted", path)
+// The comments of bad files tell what a schema can find, "problem", from what it
+// cannot, "compiler".
+func TestSchema_refuses_each_problem_that_a_schema_can_see(t *testing.T) {
+	paths, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		root, err := validate(t, path)
+		var invalid *validator.ValidationError
+		if err != nil && !errors.As(err, &invalid) {
+			t.Fatal(err)
+		}
+		found := map[int]bool{}
+		lines(found, root, invalid)
+		want := expected(t, path, "problem")
+		for line := range want {
+			if !found[line] {
+				t.Errorf("%s:%d: the schema sees nothing of: %v", path, line, want[line])
+			}
+		}
+		for line := range found {
+			if want[line] == nil {
+				t.Errorf("%s:%d: the schema sees something, and the comment does not say so", path, line)
+			}
 		}
 	}
+}
+
+// lines are those that an error of the schema is about.
+func lines(found map[int]bool, root *strict.Node, e *validator.ValidationError) {
+	if e == nil {
+		return
+	}
+	var keys []string // that the error is about, or else the value
+	switch k := e.ErrorKind.(type) {
+	case *kind.AdditionalProperties:
+		keys = k.Properties
+	case *kind.PropertyNames:
+		keys = []string{k.Property}
+	default:
+		for _, cause := range e.Causes {
+			lines(found, root, cause)
+		}
+		if len(e.Causes) > 0 {
+			return
+		}
+	}
+	at := root
+	for _, step := range e.InstanceLocation {
+		if at.Kind == strict.List {
+			i, _ := strconv.Atoi(step)
+			at = at.Items[i]
+			continue
+		}
+		at = at.Get(step)
+	}
+	if keys == nil {
+		found[at.Pos.Line] = true
+	}
+	for _, p := range at.Pairs {
+		if slices.Contains(keys, p.Key) {
+			found[p.Pos.Line] = true
+		}
+	}
+}
+
+// A schema that refused a good text would make people leave it.
+func TestSchema_of_texts_accepts_every_good_one(t *testing.T) {
+	pattern := regexp.MustCompile(textPattern)
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"{", "}", "{{", "}}", "{{tier}}", "{{ amount }}", "teir", "tier", " ", "\n", "ü"}), 0, 9).Draw(t, "text"), "")
+		if good := program.CheckText(text) == nil; good != pattern.MatchString(text) {
+			t.Errorf("%q: good is %v", text, good)
+		}
+	})
 }
