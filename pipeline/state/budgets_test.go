@@ -1,13 +1,16 @@
 package state_test
 
 import (
+	"fmt"
+	"log/slog"
+	"maps"
 	"math"
 	"reflect"
+	"strconv"
 	"testing"
 
-	"github.com/google/uuid"
-
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/state"
 	"github.com/grapevinehq/grapevine/pipeline/volatile"
 )
 
@@ -134,6 +137,9 @@ func TestDraw_of_a_reward_that_waits_replaces_it(t *testing.T) {
 			take("1", 100, 90, 1, "a"), take("2", 100, 20, 2, "b"), take("3", 100, 10, 2, "b"), give("4", 100, 5), // b left, 10 taken
 			take("5", 100, 30, 3, "c"), give("6", 100, 25), take("7", 100, 31, 3, "c"), give("8", 100, 1), collect("9", 100),
 		), taken, waits, taken, pipeline.Drawn{}, waits, pipeline.Drawn{}, waits, pipeline.Drawn{}, collected(31, "c"))
+		wantDrawn(t, drawn(t, memory, batch(p, 1), "behind", // what b leaves is for c, who waits
+			take("1", 100, 70, 1, "a"), take("2", 100, 50, 2, "b"), take("3", 100, 40, 3, "c"), give("4", 100, 30), take("5", 100, 30, 2, "b"), collect("6", 100),
+		), taken, waits, waits, pipeline.Drawn{}, waits, collected(40, "c"))
 	})
 }
 
@@ -144,7 +150,7 @@ func TestDraw_gives_the_room_of_a_higher_limit_to_who_waits(t *testing.T) {
 		const b = "b"
 		drawn(t, memory, batch(p, 1), b, take("1", 100, 90, 1, "a"), take("2", 100, 30, 2, "b"), take("3", 100, 30, 3, "c"))
 		wantDrawn(t, drawn(t, memory, batch(p, 2), b, take("1", 120, 15, 4, "d"), collect("2", 120)), waits, collected(30, "b"))
-		wantDrawn(t, drawn(t, memory, batch(p, 3), b, collect("1", 150)), collected(30, "c"))
+		wantDrawn(t, drawn(t, memory, batch(p, 3), b, collect("1", 120), collect("2", 150)), pipeline.Drawn{}, collected(30, "c"))
 		wantDrawn(t, drawn(t, memory, batch(p, 4), b, give("1", 80, 70), collect("2", 80)), pipeline.Drawn{}, pipeline.Drawn{})
 		wantDrawn(t, drawn(t, memory, batch(p, 5), b, give("1", 80, 15), collect("2", 80), take("3", -1, 1, 1, "e")), pipeline.Drawn{}, collected(15, "d"), waits)
 	})
@@ -202,47 +208,68 @@ func TestDraw_refuses_who_is_late_and_notices_what_was_lost(t *testing.T) {
 		if err := try(memory, 9, 2); err != nil {
 			t.Errorf("a draw after batches that did not draw: %v", err)
 		}
-		_, err := memory.Draw(t.Context(), batch(p, 9), onBudget(b, 2, []pipeline.Draw{give("more than was taken", 100, 20)}))
-		wantError(t, "a gift of more than was taken", err, pipeline.ErrStateLost)
+
+		_, err := memory.Draw(t.Context(), batch(p, 9), onBudget(b, 2, []pipeline.Draw{take("1", 100, 5, 3, "c"), give("2", 100, 25)}))
+		wantError(t, "more is given back than was taken", err, pipeline.ErrStateLost)
+		wantDrawn(t, drawn(t, memory, batch(p, 9), b, give("3", 100, 24), take("4", 100, 100, 4, "d"), take("5", 99, 99, 5, "e")), pipeline.Drawn{}, taken, waits)
 	})
 }
 
-func TestDraw_serves_many_budgets_and_many_draws_in_one_call(t *testing.T) {
+func TestDraw_serves_many_budgets_in_one_call(t *testing.T) {
 	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
 		p := somePartition()
 		memory := takeOver(p, 1)
-		const budgets, each = 40, 250
-		names := make([]string, budgets)
+		const budgets = 300 // more than there are slot groups
 		var draws []pipeline.Draw
-		for i := range each {
-			for j := range budgets {
-				names[j] = "acme/" + uuid.NewString()
-				d := take(uuid.NewString(), each-5, 1, int64(i), uuid.NewString())
-				d.Budget = "acme/" + string(rune('a'+j))
-				names[j] = d.Budget
-				draws = append(draws, d)
-			}
+		for i := range 3 * budgets {
+			draw := take(strconv.Itoa(i), 2, 1, int64(i), "r")
+			draw.Budget, draw.Reward = fmt.Sprintf("acme/%d", i%budgets), strconv.Itoa(i)
+			draws = append(draws, draw)
 		}
 		answers, err := memory.Draw(t.Context(), batch(p, 1), draws)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, answer := range answers {
-			if answer.Taken != (i/budgets < each-5) {
-				t.Fatalf("draw %d of its budget: %+v", i/budgets, answer)
+			if answer.Taken != (i < 2*budgets) {
+				t.Fatalf("draw %d: %+v", i, answer)
 			}
 		}
-		draws = draws[:0]
-		for _, name := range names {
-			draws = append(draws, onBudget(name, 1, []pipeline.Draw{give("g", each-5, each-5), collect("c", each-5)})...)
+	})
+}
+
+func TestDraw_gives_room_to_many_at_once(t *testing.T) {
+	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
+		p, other := somePartition(), somePartition()
+		memory, rival := takeOver(p, 1), takeOver(other, 1)
+		const b, n = "b", 1234
+		var draws, others []pipeline.Draw
+		for i := range n {
+			draws = append(draws, take(fmt.Sprint("t", i), 1, 2, int64(i), fmt.Sprint("r", i)))
+			others = append(others, take(fmt.Sprint("t", i), 1, 2, int64(i), fmt.Sprint("s", i)))
 		}
-		if answers, err = memory.Draw(t.Context(), batch(p, 2), draws); err != nil {
-			t.Fatal(err)
-		}
-		for i := range names {
-			if n := len(answers[2*i+1].Collected); n != 5 {
-				t.Fatalf("budget %d: %d collected", i, n)
+		drawn(t, memory, batch(p, 1), b, draws...)
+		drawn(t, rival, batch(other, 1), b, others...)
+		// r0, s0, r1, s1, ... are the oldest; there is room for 1500 of them.
+		for _, step := range []struct {
+			memory pipeline.Memory
+			p      pipeline.Partition
+			limit  int64
+			reward string
+			from   int
+			to     int
+		}{
+			{memory, p, 3001, "r", 0, 750},
+			{rival, other, 3001, "s", 0, 750},
+			{rival, other, 2 * 2 * n, "s", 750, n},
+			{memory, p, 2 * 2 * n, "r", 750, n},
+		} {
+			var rewards []string
+			for i := step.from; i < step.to; i++ {
+				rewards = append(rewards, fmt.Sprint(step.reward, i))
 			}
+			bounds := batch(step.p, 2+uint64(step.from/750))
+			wantDrawn(t, drawn(t, step.memory, bounds, b, collect("c", step.limit)), collected(2, rewards...))
 		}
 	})
 }
@@ -267,4 +294,39 @@ func TestDraw_refuses_what_no_ledger_asks_for(t *testing.T) {
 	if answers, err := memory.Draw(t.Context(), batch(p, 1), nil); err != nil || len(answers) != 0 {
 		t.Errorf("no draws: %v, %v", answers, err)
 	}
+}
+
+func TestDraw_on_a_full_redis_changes_nothing_until_there_is_room(t *testing.T) {
+	_, client := alone(t)
+	seen := make(errorsSeen, 100)
+	store, err := state.Open(t.Context(), client, state.Options{Log: slog.New(slog.DiscardHandler), OnError: seen.add})
+	if err == nil {
+		_, err = store.Installation(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := somePartition()
+	memory, _ := takeOver(t, store, p, 1)
+	drawn(t, memory, batch(p, 1), "b", take("1", 100, 60, 1, "a"), take("2", 100, 60, 2, "b"))
+	before := snapshot(t, client)
+	if err := client.ConfigSet(t.Context(), "maxmemory", "1mb").Err(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan []pipeline.Drawn, 1)
+	go func() {
+		answers, err := memory.Draw(t.Context(), batch(p, 2), onBudget("b", 1, []pipeline.Draw{give("1", 100, 60), collect("2", 100)}))
+		if err != nil {
+			t.Error(err)
+		}
+		done <- answers
+	}()
+	seen.await(t, 2)
+	if after := snapshot(t, client); !maps.Equal(after, before) {
+		t.Error("a draw that was refused for want of memory has changed something")
+	}
+	if err := client.ConfigSet(t.Context(), "maxmemory", "0").Err(); err != nil {
+		t.Fatal(err)
+	}
+	wantDrawn(t, <-done, pipeline.Drawn{}, collected(60, "b"))
 }

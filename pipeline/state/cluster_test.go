@@ -118,6 +118,7 @@ func TestCluster_carries_all_of_it(t *testing.T) {
 		p := topic
 		p.ID = id
 		memory, _ := takeOver(t, store, p, 1)
+		drawOnAll(t, memory, p, keys)
 		won := claim(t, memory, batch(p, 1), claims(10, keys...))
 		if slices.Contains(won, id > 0) {
 			t.Fatalf("partition %d won %v", id, won)
@@ -146,6 +147,28 @@ func TestCluster_carries_all_of_it(t *testing.T) {
 	}
 	if _, err := store.HashSecret(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// drawOnAll takes 1 from each budget, of which there are 3.
+func drawOnAll(t *testing.T, memory pipeline.Memory, p pipeline.Partition, budgets []string) {
+	t.Helper()
+	var draws []pipeline.Draw
+	for _, budget := range budgets {
+		draws = append(draws, onBudget(budget, 0, []pipeline.Draw{take("1", 3, 1, 1, strconv.Itoa(p.ID))})...)
+	}
+	answers, err := memory.Draw(t.Context(), batch(p, 1), draws)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, answer := range answers {
+		if answer.Taken != (p.ID < 3) {
+			t.Fatalf("partition %d, %s: %+v", p.ID, budgets[i], answer)
+		}
+	}
+	granted, err := memory.Granted(t.Context(), budgets)
+	if err != nil || slices.Contains(granted, true) {
+		t.Fatalf("partition %d: granted %v, %v", p.ID, granted, err)
 	}
 }
 

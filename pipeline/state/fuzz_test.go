@@ -1,6 +1,8 @@
 package state
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/grapevinehq/grapevine/pipeline"
@@ -27,6 +29,26 @@ func FuzzDecodeBounds(f *testing.F) {
 		}
 		if again, err := decodeBounds(p, encoded); err != nil || again != b {
 			t.Fatalf("%+v reads back as %+v, %v", b, again, err)
+		}
+	})
+}
+
+// What decodes as grants encodes to grants that are equal.
+func FuzzDecodeGrants(f *testing.F) {
+	for _, seed := range []string{"", "5:1:a", "9223372036854775807:0:1:3:a:\x00", "5:-1:", "5:2:a", "5:1", "x", ":"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, answer string) {
+		grants, err := decodeGrants(answer)
+		if err != nil {
+			return
+		}
+		encoded := ""
+		for _, g := range grants {
+			encoded += fmt.Sprintf("%d:%d:%s", g.Amount, len(g.Ref), g.Ref)
+		}
+		if again, err := decodeGrants(encoded); err != nil || !slices.Equal(again, grants) {
+			t.Fatalf("%+v reads back as %+v, %v", grants, again, err)
 		}
 	})
 }

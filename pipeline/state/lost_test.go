@@ -74,6 +74,9 @@ type conversions struct {
 	p      pipeline.Partition
 	memory pipeline.Memory
 	keys   []string
+	// budgets that are drawn on in every batch, and never, in the group that is
+	// lost and in the partition's own
+	budgets, unused []string
 }
 
 func newConversions(t testing.TB) *conversions {
@@ -83,20 +86,45 @@ func newConversions(t testing.TB) *conversions {
 		c.keys = append(c.keys, fmt.Sprintf("k%d", i))
 	}
 	c.memory, _ = takeOver(t, store, c.p, 1)
+	for _, tag := range []string{lossGroup, groupTag(fmt.Sprintf("%s/%d", c.p.Incarnation, c.p.ID))} {
+		c.budgets = append(c.budgets, budgetIn(tag, "acme"))
+		c.unused = append(c.unused, budgetIn(tag, "anew"))
+	}
 	return c
+}
+
+// budgetIn is the name of a budget that lies in a slot group.
+func budgetIn(tag, org string) string {
+	for i := 0; ; i++ {
+		if name := fmt.Sprintf("%s/%d", org, i); groupTag(name) == tag {
+			return name
+		}
+	}
+}
+
+// takes takes from each budget.
+func takes(n, before uint64, budgets []string) []pipeline.Draw {
+	var draws []pipeline.Draw
+	for _, budget := range budgets {
+		draws = append(draws, onBudget(budget, before, []pipeline.Draw{take("1", 2, 1, int64(n), fmt.Sprintf("r%d", n))})...)
+	}
+	return draws
 }
 
 func (c *conversions) work(t testing.TB, from, to uint64) {
 	t.Helper()
 	for n := from; n <= to; n++ {
 		claim(t, c.memory, batch(c.p, n), nil)
+		if _, err := c.memory.Draw(t.Context(), batch(c.p, n), takes(n, n-1, c.budgets)); err != nil {
+			t.Fatal(err)
+		}
 		fill(t, c.memory, c.p, n, n)
 		share(t, c.memory, batch(c.p, n))
 	}
 }
 
 func TestLost_data_is_noticed_by_every_step(t *testing.T) {
-	const own, visits = "begin fill takeover", "claim share read check"
+	const own, visits = "begin fill takeover", "claim share read check draw"
 	losses := []struct {
 		name    string
 		lose    func(t *testing.T, c *conversions, old map[string]string)
@@ -104,23 +132,23 @@ func TestLost_data_is_noticed_by_every_step(t *testing.T) {
 	}{
 		{"everything flushed", func(t *testing.T, c *conversions, _ map[string]string) {
 			remove(t, c.client, "")
-		}, own + visits},
+		}, own + visits + "granted anew"},
 		{"everything older", func(t *testing.T, c *conversions, old map[string]string) {
 			restore(t, c.client, "", old)
 		}, "begin fill" + visits}, // a takeover finds an older journal: only the commit tells
 		{"another installation", func(t *testing.T, c *conversions, _ map[string]string) {
 			remove(t, c.client, "")
 			initialised(t, c.client)
-		}, own + visits},
+		}, own + visits + "granted anew"},
 		{"one group deleted", func(t *testing.T, c *conversions, _ map[string]string) {
 			remove(t, c.client, lossGroup)
-		}, visits},
+		}, visits + "granted anew"},
 		{"one group older", func(t *testing.T, c *conversions, old map[string]string) {
 			restore(t, c.client, lossGroup, old)
 		}, visits},
 		{"the own group deleted", func(t *testing.T, c *conversions, _ map[string]string) {
 			remove(t, c.client, homeOf(t, c.client, c.p))
-		}, own + visits},
+		}, own + visits + "granted anew"},
 		{"the own group older", func(t *testing.T, c *conversions, old map[string]string) {
 			restore(t, c.client, homeOf(t, c.client, c.p), old)
 		}, "begin fill" + visits},
@@ -154,6 +182,9 @@ func (c *conversions) steps(t testing.TB, n uint64) map[string]func() error {
 			return err
 		},
 		"claim":    func() error { _, err := c.memory.Claim(ctx, batch(c.p, n), nil); return err },
+		"draw":     func() error { _, err := c.memory.Draw(ctx, batch(c.p, n), takes(n, n-1, c.budgets)); return err },
+		"anew":     func() error { _, err := c.memory.Draw(ctx, batch(c.p, n), takes(n, 0, c.unused)); return err },
+		"granted":  func() error { _, err := c.memory.Granted(ctx, c.budgets); return err },
 		"share":    func() error { return c.memory.ApplyShared(ctx, batch(c.p, n), nil) },
 		"read":     func() error { _, err := reader(c.store, c.p).ReadShared(ctx, progress(n-1), c.keys); return err },
 		"check":    func() error { return c.store.CheckShared(ctx, c.p, n) },

@@ -13,7 +13,8 @@ func TestUsage_counts_every_key_in_its_class(t *testing.T) {
 	p := somePartition()
 	memory, _ := takeOver(t, store, p, 1)
 	claim(t, memory, batch(p, 1), claims(10, "a"))
-	writes := pipeline.Writes{Set: []pipeline.KeyValue{{Key: "b1.0", Value: make([]byte, 1000)}, {Key: "b1.1", Value: make([]byte, 1000)}, {Key: "ledger/x", Value: []byte("1")}}}
+	drawn(t, memory, batch(p, 1), "acme/2026", take("1", 100, 60, 1, "a"), take("2", 100, 60, 2, "b"), take("3", 100, 61, 3, "c"), give("4", 100, 60))
+	writes := pipeline.Writes{Enqueue: []pipeline.QueueMember{member("due", "a", 1)}, Set: []pipeline.KeyValue{{Key: "b1.0", Value: make([]byte, 1000)}, {Key: "b1.1", Value: make([]byte, 1000)}, {Key: "ledger/x", Value: []byte("1")}}}
 	if _, err := memory.Fill(t.Context(), batch(p, 1), nil, nil, writes); err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +29,7 @@ func TestUsage_counts_every_key_in_its_class(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]int{"marker": state.Groups, "journal": 1, "claims": 1, "memory/b": 2, "memory/ledger": 1, "shared": 1, "revision": 1, "meta": 1}
+	want := map[string]int{"marker": state.Groups, "journal": 1, "claims": 1, "memory/b": 2, "memory/ledger": 1, "memory/due": 1, "budgets": 5, "shared": 1, "revision": 1, "meta": 1}
 	keys := 0
 	for class, n := range want {
 		keys += n
