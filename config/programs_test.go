@@ -377,7 +377,7 @@ func TestUnsupported_names_what_is_not_carried_out(t *testing.T) {
 		t.Fatalf("refusals %v", refusals)
 	}
 	first := refusals[0]
-	if first.File != example || first.Line == 0 || first.Program != "us-store" || first.Rule != "give-and-get" {
+	if first.File != example || first.Line == 0 || first.Program != "us-store" || first.Rule != "vip-thanks" {
 		t.Errorf("first %v", first)
 	}
 	if err := UnsupportedError(refusals); err == nil || !strings.Contains(err.Error(), first.String()) {

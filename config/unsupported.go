@@ -18,8 +18,6 @@ var unsupported = []struct {
 	uses func(r *program.Rule, org *program.Org) bool
 }{
 	{"type", "type grant", func(r *program.Rule, _ *program.Org) bool { return r.Type == program.Grant }},
-	{"limit", "a limit", func(r *program.Rule, _ *program.Org) bool { return r.Limit != nil }},
-	{"budget", "a budget", func(r *program.Rule, _ *program.Org) bool { return r.Budget != "" }},
 }
 
 // Unsupported names every use of what this release does not carry out, by file

@@ -47,15 +47,19 @@ func (l *Ledgers) limitOf(account string) int64 {
 	if len(name) != 4 {
 		return 0
 	}
-	org := l.catalog.Orgs[unescaped(name[0])]
-	if org == nil {
-		return 0
-	}
-	b := org.Budgets[unescaped(name[1])]
+	b := l.budget(unescaped(name[0]), unescaped(name[1]))
 	if b == nil || b.Currency != unescaped(name[2]) || b.Period != kindOf(unescaped(name[3])) {
 		return 0
 	}
 	return b.LimitMinor
+}
+
+// budget finds a budget of an org; nil when the configuration does not have it.
+func (l *Ledgers) budget(orgID, id string) *program.Budget {
+	if org := l.catalog.Orgs[orgID]; org != nil {
+		return org.Budgets[id]
+	}
+	return nil
 }
 
 // kindOf is the kind of a period, by its name.
@@ -100,10 +104,7 @@ func (t *Taking) takes(s *spot, net int64) (draws []pipeline.Draw, where Wait, o
 // open finds the account that a reward draws on, and the rate into its currency;
 // both stay the reward's own. False without a rate, or without the budget.
 func (t *Taking) open(s *spot) bool {
-	var b *program.Budget
-	if org := t.ledgers.catalog.Orgs[s.org]; org != nil {
-		b = org.Budgets[s.Budget]
-	}
+	b := t.ledgers.budget(s.org, s.Budget)
 	if b == nil {
 		return false
 	}

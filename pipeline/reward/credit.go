@@ -248,7 +248,7 @@ func (b *booking) missingBounds(missing []string) []string {
 		for _, part := range limitParts(nil, b.program, b.version, rule.ID, c.ConversionTime) {
 			missing = b.ledgers.limits.want(missing, limitKey(c.OrgID, c.BeneficiaryID, c.ProgramID, rule.ID, part.Period, part.Currency))
 		}
-		if budget := b.ledgers.catalog.Orgs[c.OrgID].Budgets[rule.Budget]; budget != nil {
+		if budget := b.ledgers.budget(c.OrgID, rule.Budget); budget != nil {
 			period := PeriodName(budget.Period, c.ConversionTime, time.UTC)
 			missing = b.ledgers.accounts.want(missing, accountKey(accountName(c.OrgID, budget.ID, budget.Currency, period)))
 		}

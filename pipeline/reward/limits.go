@@ -1,7 +1,6 @@
 package reward
 
 import (
-	"fmt"
 	"math/big"
 	"slices"
 	"strconv"
@@ -290,20 +289,5 @@ func (l *Ledgers) limitQueue(limit string, by int64) {
 		l.queues.leave(QueueLimits, limit)
 	case by > 0 && sum.Waiting == by:
 		l.queues.join(QueueLimits, limit, l.ordinal())
-	}
-}
-
-// whyHeld is the reason of what is held: it names the limit or the budget.
-func (t *Taking) whyHeld(s *spot, where Wait) string {
-	switch where {
-	case WaitLimit:
-		if s.rule != nil && s.rule.Limit != nil {
-			return fmt.Sprintf("limit of rule %s, %s", s.Rule, PeriodName(s.rule.Limit.Period, s.conversionTime, s.version.Zone))
-		}
-		return "limit of rule " + s.Rule
-	case WaitRate:
-		return fmt.Sprintf("budget %s: no exchange rate from %s", s.Budget, s.Currency)
-	default:
-		return fmt.Sprintf("budget %s, %s", s.Budget, accountPeriod(s.Account))
 	}
 }

@@ -179,6 +179,24 @@ func (r *Reward) money(amount int64) int64 {
 	return amount
 }
 
+// whyHeld is the reason of what is held: it names the limit or the budget.
+func (t *Taking) whyHeld(s *spot, where Wait) string {
+	switch where {
+	case WaitLimit:
+		if s.rule != nil && s.rule.Limit != nil {
+			return "limit of rule " + s.Rule + ", " + PeriodName(s.rule.Limit.Period, s.conversionTime, s.version.Zone)
+		}
+		return "limit of rule " + s.Rule
+	case WaitRate:
+		if b := t.ledgers.budget(s.org, s.Budget); b != nil {
+			return "budget " + s.Budget + ": no exchange rate from " + s.Currency + " to " + b.Currency
+		}
+		return "budget " + s.Budget + " is not configured"
+	default:
+		return "budget " + s.Budget + ", " + accountPeriod(s.Account)
+	}
+}
+
 // wait lets a reward join the queue of what it waits for.
 func (t *Taking) wait(s *spot, where Wait) {
 	s.Waits, s.Stands, *s.changed = where, t.ownLimit(s), true

@@ -130,7 +130,7 @@ func TestStage_members_are_known_by_their_newest_update(t *testing.T) {
 }
 
 // changeOf is a member's update as it lies in Kafka.
-func changeOf(t testing.TB, offset int64, m event.MemberChanged) event.Record {
+func changeOf(t tester, offset int64, m event.MemberChanged) event.Record {
 	t.Helper()
 	key, value, err := event.EncodeMemberChanged(&m)
 	succeed(t, err)

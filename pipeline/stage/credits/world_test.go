@@ -21,15 +21,24 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/volatile"
 )
 
+// tester is what *testing.T, *testing.B and *rapid.T have in common here.
+type tester interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // world is everything around the stage, in memory: one partition at work.
 type world struct {
-	t       testing.TB
+	t       tester
 	catalog *program.Catalog
 	worker  pipeline.Worker
 	bounds  pipeline.Bounds
 	memory  pipeline.Memory
 
 	generation int32
+	seen       int   // rows of rewards that were looked at
+	offset     int64 // of the last record
 
 	redis  *volatile.Store
 	gets   int
@@ -45,11 +54,17 @@ type world struct {
 
 func newWorld(t testing.TB, catalog *program.Catalog) *world {
 	t.Helper()
+	return newPartition(t, catalog, volatile.New(), 3)
+}
+
+// newPartition is the world of one of several partitions that share a Redis.
+func newPartition(t tester, catalog *program.Catalog, redis *volatile.Store, id int) *world {
+	t.Helper()
 	w := &world{
-		t: t, catalog: catalog, redis: volatile.New(), clicks: map[reward.Person]int64{}, inBook: map[string]bool{},
+		t: t, catalog: catalog, redis: redis, clicks: map[reward.Person]int64{}, inBook: map[string]bool{},
 		rows: map[string][]map[string]any{}, counts: map[string]int{},
 	}
-	w.bounds = pipeline.Bounds{Partition: pipeline.Partition{Topic: "x.referral.credits", Incarnation: "i", ID: 3}, Revision: "rev"}
+	w.bounds = pipeline.Bounds{Partition: pipeline.Partition{Topic: "x.referral.credits", Incarnation: "i", ID: id}, Revision: "rev"}
 	w.takeOver()
 	return w
 }
@@ -196,7 +211,7 @@ func (w *world) keep(out pipeline.Outcome) {
 	}
 }
 
-func cell(t testing.TB, c pipeline.Column, i int) any {
+func cell(t tester, c pipeline.Column, i int) any {
 	t.Helper()
 	switch data := c.Data.(type) {
 	case []string:
@@ -217,7 +232,7 @@ func cell(t testing.TB, c pipeline.Column, i int) any {
 }
 
 // record is a credit as it lies in Kafka.
-func recordOf(t testing.TB, offset int64, c event.Credit) event.Record {
+func recordOf(t tester, offset int64, c event.Credit) event.Record {
 	t.Helper()
 	key, value, err := event.EncodeCredit(&c)
 	succeed(t, err)
@@ -227,7 +242,7 @@ func recordOf(t testing.TB, offset int64, c event.Credit) event.Record {
 	}
 }
 
-func recordsOf(t testing.TB, credits []event.Credit) []event.Record {
+func recordsOf(t tester, credits []event.Credit) []event.Record {
 	t.Helper()
 	records := make([]event.Record, len(credits))
 	for i := range credits {
@@ -259,7 +274,7 @@ func goldenCredits(t testing.TB) []event.Credit {
 	return credits
 }
 
-func succeed(t testing.TB, err error) {
+func succeed(t tester, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
