@@ -43,7 +43,8 @@ JSON and CSV have money in minor units. CSV is one table: the programs, or with
 --program the days.`,
 		Example: `  grapevine report
   grapevine report --org acme --program us-store
-  grapevine report --org acme --program us-store --format csv > days.csv`,
+  grapevine report --org acme --program us-store --format csv > days.csv
+  grapevine report member ann   # one member: tiers, what is missing, rewards`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
@@ -60,6 +61,7 @@ JSON and CSV have money in minor units. CSV is one table: the programs, or with
 			return f.write(cmd.OutOrStdout(), report)
 		},
 	}
+	c.AddCommand(newReportMemberCommand())
 	c.Flags().StringVar(&f.config, "config", "", "worker configuration `file` (YAML), as for grapevine run")
 	c.Flags().StringVar(&f.org, "org", "", "this org alone")
 	c.Flags().StringVar(&f.program, "program", "", "this program of the org, in more detail")

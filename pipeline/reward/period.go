@@ -47,6 +47,17 @@ func PeriodStart(kind program.Period, ms int64, zone *time.Location) (start int6
 	return dayStart(year, month, day, zone).UnixMilli(), true
 }
 
+// PeriodEnd is the first instant (milliseconds since the epoch) after the period
+// that holds a time in a zone; ok is false for a lifetime, which has none.
+func PeriodEnd(kind program.Period, ms int64, zone *time.Location) (end int64, ok bool) {
+	start, ok := PeriodStart(kind, ms, zone)
+	if !ok {
+		return 0, false
+	}
+	days := map[program.Period]int64{program.Week: 8, program.Month: 32, program.Quarter: 93, program.Year: 367}[kind]
+	return PeriodStart(kind, start+days*86_400_000, zone) // a day or a few into the next one
+}
+
 // Day is the day of a time (milliseconds since the epoch) in a zone, in days
 // since the epoch.
 func Day(ms int64, zone *time.Location) int32 {

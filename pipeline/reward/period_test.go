@@ -97,3 +97,26 @@ func TestDay_is_that_of_the_zone(t *testing.T) {
 		}
 	}
 }
+
+func TestPeriodEnd_is_where_the_next_period_begins(t *testing.T) {
+	if _, ok := reward.PeriodEnd(program.Lifetime, 0, time.UTC); ok {
+		t.Error("a lifetime ends")
+	}
+	zones := []*time.Location{time.UTC}
+	for _, name := range []string{"America/New_York", "Europe/Berlin", "America/Asuncion", "America/Havana", "Pacific/Apia", "Asia/Kathmandu"} {
+		zones = append(zones, zone(t, name))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		kind := rapid.SampledFrom([]program.Period{program.Week, program.Month, program.Quarter, program.Year}).Draw(t, "kind")
+		at := rapid.Int64Range(-2_000_000_000_000, 10_000_000_000_000).Draw(t, "at")
+		z := rapid.SampledFrom(zones).Draw(t, "zone")
+		end, ok := reward.PeriodEnd(kind, at, z)
+		now, before, after := reward.PeriodName(kind, at, z), reward.PeriodName(kind, end-1, z), reward.PeriodName(kind, end, z)
+		if !ok || end <= at || before != now || after == now {
+			t.Fatalf("%s %s ends at %d: before it %s, then %s", kind, now, end, before, after)
+		}
+		if start, _ := reward.PeriodStart(kind, end, z); start != end {
+			t.Fatalf("the next starts at %d, not %d", start, end)
+		}
+	})
+}
