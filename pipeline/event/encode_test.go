@@ -3,7 +3,9 @@ package event
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	ce "github.com/cloudevents/sdk-go/v2/event"
@@ -55,6 +57,27 @@ func TestDecodeCredits_of_a_referee(t *testing.T) {
 	var got Inbound
 	if p := DecodeCredits(&Record{Time: kafkaTime, Key: key, Value: value}, &got); p != nil || got.Credit.Index != -1 || got.Credit.Role != RoleReferee {
 		t.Errorf("%q, %+v", p, got)
+	}
+}
+
+// A visitor can be made to follow any number of links, and a conversion that
+// nobody can publish would stop its partition: the credits that fit are told.
+func TestEncodeAttributed_of_very_many_referrers_fits(t *testing.T) {
+	data := Attributed{ConversionID: "c", CustomerID: "c", Kind: KindSale, Verdict: "attributed", Model: "linear", Currency: "EUR"}
+	for i := range 1000 {
+		data.Credits = append(data.Credits, AttributedTo{ReferrerID: fmt.Sprint(i, strings.Repeat("\x01", MaxIDBytes-4)), CreditPPM: 1000})
+	}
+	value, err := EncodeAttributed(&Envelope{ID: "e", Source: "s", OrgID: "o", ProgramID: "p"}, data)
+	if err != nil || len(value) > MaxValueBytes {
+		t.Fatalf("%d bytes, %v", len(value), err)
+	}
+	var told struct{ Data Attributed }
+	if err := json.Unmarshal(value, &told); err != nil {
+		t.Fatal(err)
+	}
+	n := len(told.Data.Credits)
+	if n < 30 || told.Data.Credits[n-1] != data.Credits[n-1] || len(data.Credits) != 1000 {
+		t.Errorf("%d of the credits are told", n)
 	}
 }
 
