@@ -23,11 +23,7 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/loop"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/recall"
-	"github.com/grapevinehq/grapevine/pipeline/stage/clicks"
-	"github.com/grapevinehq/grapevine/pipeline/stage/conversions"
-	"github.com/grapevinehq/grapevine/pipeline/stage/credits"
-	"github.com/grapevinehq/grapevine/pipeline/stage/fulfillments"
-	"github.com/grapevinehq/grapevine/pipeline/stage/members"
+	"github.com/grapevinehq/grapevine/pipeline/stages"
 	"github.com/grapevinehq/grapevine/pipeline/state"
 )
 
@@ -372,15 +368,8 @@ func (w *worker) retention() time.Duration {
 
 // stages makes the five stages.
 func (w *worker) stages(hasher recall.Hasher, secrets [][click.SecretBytes]byte, incarnations map[string]string) []pipeline.Stage {
-	limits := event.Limits{MaxFutureSkew: w.settings.MaxFutureSkew}
-	reader := w.store.SharedReader(incarnations)
-	directory := directory{members.NewDirectory(reader, members.DefaultDirectoryLimit)}
-	memory := recall.Options{Retention: w.retention, Buckets: 64}
-	return []pipeline.Stage{
-		&members.Stage{Catalogs: w.catalogs, Reader: reader, Limits: limits, Recall: hasher, Retention: w.retention},
-		&clicks.Stage{Catalogs: w.catalogs, Directory: directory, Limits: limits, Recall: hasher, Secrets: secrets, Retention: w.retention},
-		conversions.New(conversions.Options{Catalogs: w.catalogs, Touches: w.books, Directory: directory, Books: w.books, Hasher: hasher, Recall: memory, Limits: limits}),
-		&fulfillments.Stage{Catalogs: w.catalogs, Rewards: w.books, Limits: limits, Recall: hasher, Retention: w.retention},
-		&credits.Stage{Catalogs: w.catalogs, Books: w.books, Retention: w.retention(), Present: w.catalogs.revision},
-	}
+	return stages.New(stages.Options{
+		Catalogs: w.catalogs, Present: w.catalogs.revision, Books: w.books, Members: w.store.SharedReader(incarnations),
+		Hasher: hasher, Secrets: secrets, Limits: event.Limits{MaxFutureSkew: w.settings.MaxFutureSkew}, Retention: w.retention,
+	})
 }

@@ -1,0 +1,234 @@
+package offline
+
+import (
+	"context"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/attribution"
+	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/reward"
+	"github.com/grapevinehq/grapevine/pipeline/stage/conversions"
+	"github.com/grapevinehq/grapevine/pipeline/stage/fulfillments"
+	"github.com/grapevinehq/grapevine/pipeline/stages"
+)
+
+// Tables are the books of a run: all rows that it wrote, and the answers to what
+// stages ask of them, as the tables in ClickHouse give them.
+type Tables struct {
+	blocks map[string][]pipeline.Block
+
+	visitors    map[attribution.VisitorQuery][]attribution.Touch // From and To are 0 in the keys
+	clicks      map[attribution.ClickQuery][]attribution.Touch
+	unique      map[reward.Person]int64
+	conversions map[conversions.ConversionQuery]conversions.Stored
+	credits     map[taken]bool
+	figures     map[reward.Person]*figures
+	rewards     map[fulfillments.RewardQuery]*standing
+}
+
+var _ stages.Books = (*Tables)(nil)
+
+// taken names a credit.
+type taken struct {
+	org, program, conversion string
+	sequence                 int64
+	role, beneficiary        string
+}
+
+// standing is what is known of a reward, after its event of that sequence.
+type standing struct {
+	fulfillments.Reward
+	first, last int64 // sequences
+}
+
+// NewTables makes tables without rows.
+func NewTables() *Tables {
+	return &Tables{
+		blocks: map[string][]pipeline.Block{}, visitors: map[attribution.VisitorQuery][]attribution.Touch{},
+		clicks: map[attribution.ClickQuery][]attribution.Touch{}, unique: map[reward.Person]int64{},
+		conversions: map[conversions.ConversionQuery]conversions.Stored{}, credits: map[taken]bool{},
+		figures: map[reward.Person]*figures{}, rewards: map[fulfillments.RewardQuery]*standing{},
+	}
+}
+
+// Rows are all rows of a table, in the order in which they were written.
+func (t *Tables) Rows(table string) (all []Row) {
+	for i := range t.blocks[table] {
+		all = append(all, rows(&t.blocks[table][i])...)
+	}
+	return all
+}
+
+// Write adds the rows of a batch.
+func (t *Tables) Write(blocks []pipeline.Block) error {
+	for i := range blocks {
+		c := columns{block: &blocks[i]}
+		t.blocks[blocks[i].Table] = append(t.blocks[blocks[i].Table], blocks[i])
+		switch blocks[i].Table {
+		case "clicks":
+			t.writeClicks(&c)
+		case "conversions":
+			t.writeConversions(&c)
+		case "credits":
+			t.writeCredits(&c)
+			t.writeFigures(&c)
+		case "rewards":
+			t.writeRewards(&c)
+		case "fulfillments":
+			t.writeFulfillments(&c)
+		}
+		if c.err != nil {
+			return c.err
+		}
+	}
+	return nil
+}
+
+func (t *Tables) writeClicks(c *columns) {
+	orgs, programs, visitors, ids := c.texts("org_id"), c.texts("program_id"), c.texts("visitor_id"), c.texts("click_id")
+	referrers, verdicts, times := c.texts("referrer_id"), c.texts("verdict"), c.numbers("time")
+	for i := range orgs {
+		if verdicts[i] != "unique" {
+			continue
+		}
+		touch := attribution.Touch{Time: times[i], ClickID: ids[i], ReferrerID: referrers[i]}
+		visitor := attribution.VisitorQuery{OrgID: orgs[i], ProgramID: programs[i], VisitorID: visitors[i]}
+		click := attribution.ClickQuery{OrgID: orgs[i], ProgramID: programs[i], ClickID: ids[i]}
+		t.visitors[visitor] = append(t.visitors[visitor], touch)
+		t.clicks[click] = append(t.clicks[click], touch)
+		t.unique[reward.Person{OrgID: orgs[i], ID: referrers[i]}]++
+	}
+}
+
+func (t *Tables) writeConversions(c *columns) {
+	orgs, programs, ids := c.texts("org_id"), c.texts("program_id"), c.texts("conversion_id")
+	customers, verdicts := c.texts("customer_id"), c.texts("verdict")
+	for i := range orgs {
+		if verdicts[i] == "inactive" {
+			continue
+		}
+		q := conversions.ConversionQuery{OrgID: orgs[i], ProgramID: programs[i], ConversionID: ids[i]}
+		stored := t.conversions[q]
+		stored.Claimed = true
+		if verdicts[i] == "attributed" || verdicts[i] == "unattributed" {
+			stored.CustomerID = customers[i]
+		}
+		t.conversions[q] = stored
+	}
+}
+
+func (t *Tables) writeCredits(c *columns) {
+	orgs, programs, ids := c.texts("org_id"), c.texts("program_id"), c.texts("conversion_id")
+	roles, beneficiaries, sequences := c.texts("role"), c.texts("beneficiary_id"), c.numbers("sequence")
+	for i := range orgs {
+		t.credits[taken{orgs[i], programs[i], ids[i], sequences[i], roles[i], beneficiaries[i]}] = true
+	}
+}
+
+func (t *Tables) writeRewards(c *columns) {
+	orgs, programs, ids, sequences := c.texts("org_id"), c.texts("program_id"), c.texts("reward_id"), c.numbers("sequence")
+	beneficiaries, roles, rules := c.texts("beneficiary_id"), c.texts("beneficiary_role"), c.texts("rule_id")
+	own, tiers, periods, occurrences := c.texts("reward"), c.texts("tier_id"), c.texts("period"), c.numbers("occurrence")
+	currencies, units, causes := c.texts("currency"), c.texts("unit"), c.texts("conversion_id")
+	money, quantities := c.numbers("remaining_minor"), c.numbers("remaining_quantity")
+	for i := range orgs {
+		s := t.standing(fulfillments.RewardQuery{OrgID: orgs[i], ProgramID: programs[i], RewardID: ids[i]})
+		if !s.Known {
+			s.Known, s.first, s.last = true, sequences[i], sequences[i]
+			s.BeneficiaryID, s.Role, s.RuleID, s.OwnID = beneficiaries[i], event.Role(roles[i]), rules[i], own[i]
+			s.TierID, s.Period, s.Occurrence, s.Currency, s.Unit = tiers[i], periods[i], occurrences[i], currencies[i], units[i]
+		}
+		if sequences[i] <= s.first {
+			s.first, s.ConversionID = sequences[i], causes[i]
+		}
+		if sequences[i] >= s.last {
+			s.last, s.Remaining = sequences[i], money[i]+quantities[i]
+		}
+	}
+}
+
+func (t *Tables) writeFulfillments(c *columns) {
+	orgs, programs, ids, kinds := c.texts("org_id"), c.texts("program_id"), c.texts("reward_id"), c.texts("event_type")
+	money, quantities := c.numbers("amount_minor"), c.numbers("quantity")
+	for i := range orgs {
+		if kinds[i] == "fulfilled" {
+			t.standing(fulfillments.RewardQuery{OrgID: orgs[i], ProgramID: programs[i], RewardID: ids[i]}).Fulfilled += money[i] + quantities[i]
+		}
+	}
+}
+
+func (t *Tables) standing(q fulfillments.RewardQuery) *standing {
+	s := t.rewards[q]
+	if s == nil {
+		s = new(standing)
+		t.rewards[q] = s
+	}
+	return s
+}
+
+// ByVisitor implements attribution.Touches.
+func (t *Tables) ByVisitor(_ context.Context, queries []attribution.VisitorQuery) ([][]attribution.Touch, error) {
+	answers := make([][]attribution.Touch, len(queries))
+	for i, q := range queries {
+		from, to := q.From, q.To
+		q.From, q.To = 0, 0
+		answers[i] = within(t.visitors[q], from, to)
+	}
+	return answers, nil
+}
+
+// ByClickID implements attribution.Touches.
+func (t *Tables) ByClickID(_ context.Context, queries []attribution.ClickQuery) ([][]attribution.Touch, error) {
+	answers := make([][]attribution.Touch, len(queries))
+	for i, q := range queries {
+		answers[i] = t.clicks[q]
+	}
+	return answers, nil
+}
+
+func within(touches []attribution.Touch, from, to int64) (found []attribution.Touch) {
+	for _, touch := range touches {
+		if from <= touch.Time && touch.Time <= to {
+			found = append(found, touch)
+		}
+	}
+	return found
+}
+
+// Conversions implements conversions.Books.
+func (t *Tables) Conversions(_ context.Context, queries []conversions.ConversionQuery) ([]conversions.Stored, error) {
+	answers := make([]conversions.Stored, len(queries))
+	for i, q := range queries {
+		answers[i] = t.conversions[q]
+	}
+	return answers, nil
+}
+
+// Taken implements credits.Books.
+func (t *Tables) Taken(_ context.Context, credits []*event.Credit) ([]bool, error) {
+	answers := make([]bool, len(credits))
+	for i, c := range credits {
+		answers[i] = t.credits[taken{c.OrgID, c.ProgramID, c.ConversionID, c.Sequence, string(c.Role), c.BeneficiaryID}]
+	}
+	return answers, nil
+}
+
+// UniqueClicks implements credits.Books.
+func (t *Tables) UniqueClicks(_ context.Context, members []reward.Person) ([]int64, error) {
+	answers := make([]int64, len(members))
+	for i, m := range members {
+		answers[i] = t.unique[m]
+	}
+	return answers, nil
+}
+
+// Rewards implements fulfillments.Rewards.
+func (t *Tables) Rewards(_ context.Context, queries []fulfillments.RewardQuery) ([]fulfillments.Reward, error) {
+	answers := make([]fulfillments.Reward, len(queries))
+	for i, q := range queries {
+		if s := t.rewards[q]; s != nil {
+			answers[i] = s.Reward
+		}
+	}
+	return answers, nil
+}
