@@ -125,18 +125,6 @@ func shown(v reflect.Value) string {
 	return "`" + text + "`"
 }
 
-// short is a duration without the zeros behind it: 72h, not 72h0m0s.
-func short(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
-
 func TestDocs_programs(t *testing.T) {
 	const path = "../docs/programs.md"
 	page, err := os.ReadFile(path)
