@@ -6,7 +6,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/grapevinehq/grapevine/pipeline/event"
-	"github.com/grapevinehq/grapevine/pipeline/reward"
 	"github.com/grapevinehq/grapevine/pipeline/stage/conversions"
 )
 
@@ -70,31 +69,4 @@ WHERE (org_id, program_id, conversion_id) IN (SELECT o, p, id FROM wanted)`
 		return nil
 	})
 	return taken, err
-}
-
-// UniqueClicks counts the unique clicks of each member over all programs of their
-// org, all in one query of the sums by referrer.
-func (b *Books) UniqueClicks(ctx context.Context, members []reward.Person) ([]int64, error) {
-	counts := make([]int64, len(members))
-	if len(members) == 0 {
-		return counts, nil
-	}
-	ids := distinct(len(members), func(i int) wanted { return wanted{org: members[i].OrgID, id: members[i].ID} })
-	const query = `
-SELECT org_id, referrer_id, countIf(verdict = 'unique')
-FROM clicks
-WHERE (org_id, referrer_id) IN (SELECT o, id FROM wanted)
-GROUP BY org_id, referrer_id`
-	err := b.lookUp(ctx, query, ids, nil, func(rows driver.Rows) error {
-		var w wanted
-		var n uint64
-		if err := rows.Scan(&w.org, &w.id, &n); err != nil {
-			return err
-		}
-		for _, i := range ids[w] {
-			counts[i] = int64(n) //nolint:gosec // no table has as many rows
-		}
-		return nil
-	})
-	return counts, err
 }

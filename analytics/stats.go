@@ -9,6 +9,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/grapevinehq/grapevine/pipeline/program"
+	"github.com/grapevinehq/grapevine/pipeline/reward"
 	"github.com/grapevinehq/grapevine/pipeline/stage/conversions"
 )
 
@@ -66,4 +67,19 @@ GROUP BY org_id, who`
 		return nil
 	})
 	return answers, err
+}
+
+// UniqueClicks counts the unique clicks of each member over all programs of their
+// org, all in one query.
+func (b *Books) UniqueClicks(ctx context.Context, members []reward.Person) ([]int64, error) {
+	queries := make([]conversions.StatsQuery, len(members))
+	for i, m := range members {
+		queries[i] = conversions.StatsQuery{OrgID: m.OrgID, MemberID: m.ID}
+	}
+	stats, err := b.Stats(ctx, program.StatUniqueClicks, queries)
+	counts := make([]int64, len(members))
+	for i, s := range stats {
+		counts[i] = s.UniqueClicks
+	}
+	return counts, err
 }

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/grapevinehq/grapevine/pipeline/program"
+	"github.com/grapevinehq/grapevine/pipeline/reward"
 	"github.com/grapevinehq/grapevine/pipeline/stage/conversions"
 )
 
@@ -142,6 +143,13 @@ func TestStats_add_up_what_stands_of_credits_and_clicks(t *testing.T) {
 			if !reflect.DeepEqual(got, want) {
 				r.Fatalf("%04b: got %+v\nwant %+v", of, got, want)
 			}
+		}
+		people, want := make([]reward.Person, len(queries)), make([]int64, len(queries))
+		for i, q := range queries {
+			people[i], want[i] = reward.Person{OrgID: q.OrgID, ID: q.MemberID}, all[i].UniqueClicks
+		}
+		if got, err := b.UniqueClicks(t.Context(), people); err != nil || !slices.Equal(got, want) {
+			r.Fatalf("clicks %v, %v, want %v", got, err, want)
 		}
 	})
 }
