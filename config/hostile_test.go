@@ -79,7 +79,7 @@ func TestLoadPrograms_refuses_hostile_files_cheaply(t *testing.T) {
 
 // loadCounting loads a text and counts the bytes that it took, read and
 // released ones included.
-func loadCounting(t *testing.T, text string) (programs *Programs, err error, took uint64) { //nolint:revive,staticcheck // in this order it reads as it happens
+func loadCounting(t *testing.T, text string) (programs *Programs, err error, took uint64) { //nolint:staticcheck // in this order it reads as it happens
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "programs.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

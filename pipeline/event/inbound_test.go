@@ -60,9 +60,7 @@ func drawChange(t *rapid.T) *MemberChanged {
 	}
 	m.Status = rapid.SampledFrom([]Status{Active, Banned}).Draw(t, "status")
 	m.Locale, m.Currency = rapid.String().Draw(t, "locale"), rapid.SampledFrom([]string{"", "EUR"}).Draw(t, "currency")
-	for _, s := range rapid.SliceOfNDistinct(rapid.StringN(1, 5, -1), 0, 3, rapid.ID[string]).Draw(t, "segments") {
-		m.Segments = append(m.Segments, s)
-	}
+	m.Segments = append(m.Segments, rapid.SliceOfNDistinct(rapid.StringN(1, 5, -1), 0, 3, rapid.ID[string]).Draw(t, "segments")...)
 	for _, k := range rapid.SliceOfNDistinct(rapid.String(), 0, 5, rapid.ID[string]).Draw(t, "attributes") {
 		a := Attribute{Key: k, Kind: rapid.SampledFrom([]byte("snb")).Draw(t, "kind of "+k)}
 		switch a.Kind {
