@@ -24,9 +24,6 @@ var keysOf = map[string][]program.RuleType{
 	"segment":          {program.Grant},
 }
 
-// keptKeys are those whose place a rule remembers, see Unsupported.
-var keptKeys = []string{"type", "when", "segments", "except_segments", "segment", "limit", "budget", "hold", "metric", "tiers", "rewards"}
-
 // compiledRule is a rule as it is written, template included, and compiled.
 type compiledRule struct {
 	spec              *RuleSpec
@@ -98,7 +95,6 @@ func (c *compiler) rule(spec *RuleSpec, s *scope, path string) *program.Rule {
 		Limit:          c.limit(spec.Limit, path+".limit"),
 		File:           spec.Where("").File,
 		Line:           spec.Where("").Line,
-		Keys:           keyPositions(spec),
 	}
 	at := inRule
 	if spec.Type == program.Grant {
@@ -129,17 +125,6 @@ func kinds(list []event.Kind) map[event.Kind]bool {
 	out := make(map[event.Kind]bool, len(list))
 	for _, k := range list {
 		out[k] = true
-	}
-	return out
-}
-
-func keyPositions(spec *RuleSpec) map[string]program.Position {
-	out := map[string]program.Position{}
-	for _, key := range keptKeys {
-		if spec.Has(key) {
-			at := spec.KeyAt(key)
-			out[key] = program.Position{File: at.File, Line: at.Line, Column: at.Column}
-		}
 	}
 	return out
 }

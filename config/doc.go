@@ -8,8 +8,7 @@
 //
 // The package knows the values of pipeline/program, which it makes, and the
 // currencies of pipeline/money. It must not know Kafka, Redis, ClickHouse or
-// how a rule is carried out; what this release cannot carry out stands in one
-// table, see Unsupported.
+// how a rule is carried out.
 package config
 
 import "github.com/grapevinehq/grapevine/config/strict"

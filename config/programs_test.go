@@ -62,9 +62,6 @@ func TestLoadPrograms_merges_the_template_under_the_version(t *testing.T) {
 	if r := v.Rules[0]; r.File != example || r.Line != 38 || r.Message["de"] == "" || !r.Kinds[event.KindSale] || r.Kinds[event.KindLead] {
 		t.Errorf("rule %+v", r)
 	}
-	if at := v.Rules[1].Keys["hold"]; at != (program.Position{File: example, Line: 115, Column: 17}) {
-		t.Errorf("hold at %+v", at)
-	}
 }
 
 func TestLoadPrograms_compiles_rules(t *testing.T) {
@@ -364,26 +361,5 @@ func write(t testing.TB, folder, name, text string) {
 	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestUnsupported_names_what_is_not_carried_out(t *testing.T) {
-	refusals := Unsupported(load(t, example))
-	whats := map[string]int{}
-	for _, r := range refusals {
-		whats[r.What]++
-	}
-	if len(refusals) == 0 || len(whats) == 0 {
-		t.Fatalf("refusals %v", refusals)
-	}
-	first := refusals[0]
-	if first.File != example || first.Line == 0 || first.Program != "us-store" || first.Rule != "vip-thanks" {
-		t.Errorf("first %v", first)
-	}
-	if err := UnsupportedError(refusals); err == nil || !strings.Contains(err.Error(), first.String()) {
-		t.Errorf("error %v", err)
-	}
-	if err := UnsupportedError(Unsupported(load(t, "../programs.yaml"))); err != nil {
-		t.Errorf("the demo's own programs: %v", err)
 	}
 }

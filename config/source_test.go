@@ -60,7 +60,7 @@ func strip(c *program.Catalog) *program.Catalog {
 		for _, p := range org.Programs {
 			for _, v := range p.Versions {
 				for _, r := range v.Rules {
-					r.File, r.Keys = "", nil
+					r.File = ""
 					if r.When != nil {
 						r.When.Program = nil
 					}

@@ -87,9 +87,6 @@ func (f *checkFlags) run(environ []string, out, warn io.Writer) error {
 		return f.printPrograms(out, programs)
 	}
 	summary(out, programs.Catalog)
-	for _, refusal := range config.Unsupported(programs.Catalog) {
-		fmt.Fprintln(warn, "warning:", refusal)
-	}
 	return nil
 }
 

@@ -142,23 +142,16 @@ func rests(membership *consumers.Group, loops map[string]*loop.Loop) func(since 
 	}
 }
 
-// loadPrograms loads the program configuration and refuses what this release
-// does not carry out.
-func (w *worker) loadPrograms(ctx context.Context) error {
-	var err error
+// loadPrograms loads the program configuration.
+func (w *worker) loadPrograms(ctx context.Context) (err error) {
 	w.watcher, err = config.NewWatcher(w.settings.Programs, w.settings.ReloadInterval, w.log, func(c *program.Catalog) { w.reload(ctx, c) })
-	if err != nil {
-		return err
-	}
-	return config.UnsupportedError(config.Unsupported(w.watcher.Current()))
+	return err
 }
 
 // reload makes a changed configuration decide from the next batch on.
 func (w *worker) reload(ctx context.Context, c *program.Catalog) {
-	err := config.UnsupportedError(config.Unsupported(c))
-	if err == nil { // an engine that is away refuses nothing
-		err = waitFor(ctx, w.log, "Redis and ClickHouse to keep the changed programs", func(ctx context.Context) error { return mended(w.decideBy(ctx, c)) })
-	}
+	// An engine that is away refuses nothing.
+	err := waitFor(ctx, w.log, "Redis and ClickHouse to keep the changed programs", func(ctx context.Context) error { return mended(w.decideBy(ctx, c)) })
 	if err != nil {
 		w.metrics.reloads.WithLabelValues("refused").Inc()
 		w.log.Error("the changed programs are not taken; the last good ones decide on", "error", err)

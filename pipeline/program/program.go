@@ -1,7 +1,6 @@
 package program
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline/event"
@@ -225,15 +224,6 @@ type Rule struct {
 	// Where the rule stands in the file, for errors that name it.
 	File string
 	Line int
-	// Keys says where the keys of the rule stand that a release may refuse to
-	// carry out; a template may have brought them from another file.
-	Keys map[string]Position
-}
-
-// Position is a place in a file of programs, counted from 1.
-type Position struct {
-	File         string
-	Line, Column int
 }
 
 // Tier of a rule: reached when the metric is at Threshold or above.
@@ -277,18 +267,4 @@ type Limit struct {
 	Period      Period
 	Count       int64 // 0: none
 	AmountMinor int64 // 0: none
-}
-
-// Refusal names a rule or key that this release does not carry out.
-type Refusal struct {
-	File         string
-	Line         int
-	Org, Program string
-	Rule, What   string
-}
-
-// String is file:line, where the rule stands in the org, and what it needs.
-func (r Refusal) String() string {
-	return fmt.Sprintf("%s:%d: orgs[%s].programs[%s].rules[%s]: %s is not carried out yet",
-		r.File, r.Line, r.Org, r.Program, r.Rule, r.What)
 }

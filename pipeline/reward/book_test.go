@@ -81,7 +81,7 @@ func (b *book) batch(inputs func(*reward.Ledgers) []*reward.Taking) []reward.Eve
 }
 
 func (b *book) ledgers() *reward.Ledgers {
-	ledgers := reward.NewLedgers(b.catalog, reward.Batch{Number: b.number, Time: b.now, Revision: fmt.Sprint(b.revision)})
+	ledgers := reward.NewLedgers(reward.RulesOf(b.catalog), reward.Batch{Number: b.number, Time: b.now, Revision: fmt.Sprint(b.revision)})
 	b.load(ledgers, []string{reward.RevisionKey})
 	ledgers.Revise()
 	for p, n := range b.clicks {

@@ -20,9 +20,9 @@ type Batch struct {
 // loaded by key, inputs are taken, and what changed is handed back. A value that
 // is not there is loaded too, as nil.
 type Ledgers struct {
+	rules   *Rules
 	catalog *program.Catalog
 	batch   Batch
-	orgs    map[string]*orgRules
 	clicks  map[Person]int64 // unique clicks, as the books tell them
 
 	lifetimes cells[Lifetime]
@@ -42,9 +42,9 @@ type Ledgers struct {
 type Person struct{ OrgID, ID string }
 
 // NewLedgers returns a working set with nothing loaded.
-func NewLedgers(catalog *program.Catalog, batch Batch) *Ledgers {
+func NewLedgers(rules *Rules, batch Batch) *Ledgers {
 	return &Ledgers{
-		catalog: catalog, batch: batch, orgs: map[string]*orgRules{}, clicks: map[Person]int64{},
+		rules: rules, catalog: rules.catalog, batch: batch, clicks: map[Person]int64{},
 		lifetimes: cells[Lifetime]{}, entries: cells[Entry]{}, tallies: cells[Tally]{}, steps: cells[TierHeld]{}, chains: cells[Chain]{},
 		members: cells[Member]{}, grants: cells[Grants]{}, limits: cells[LimitSum]{}, accounts: cells[Account]{},
 		revisions: cells[Revision]{}, queues: queues{},

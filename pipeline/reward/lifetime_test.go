@@ -11,7 +11,7 @@ import (
 func TestLifetime_counts_each_conversion_once(t *testing.T) {
 	store := map[string][]byte{}
 	take := func(c event.Credit) *Lifetime {
-		ledgers := NewLedgers(&program.Catalog{}, Batch{})
+		ledgers := NewLedgers(RulesOf(&program.Catalog{}), Batch{})
 		taking := ledgers.TakeCredit("0", &c)
 		for _, key := range taking.Advance().Keys {
 			if err := ledgers.Load(key, store[key]); err != nil {
@@ -84,7 +84,7 @@ func FuzzLoad(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		ledgers := NewLedgers(&program.Catalog{}, Batch{})
+		ledgers := NewLedgers(RulesOf(&program.Catalog{}), Batch{})
 		taking := ledgers.TakeCredit("0", &credit)
 		for range 10 {
 			needs := taking.Advance()
@@ -104,7 +104,7 @@ func TestLoad_refuses_an_encoding_it_does_not_know(t *testing.T) {
 	for name, c := range map[string]struct{ key, data string }{
 		"unknown version": {"c/x", "\x03\xa0"}, "empty": {"c/x", ""}, "torn": {"c/x", "\x01\xa1"}, "unknown kind": {"x/x", "\x01\xa0"},
 	} {
-		if err := NewLedgers(&program.Catalog{}, Batch{}).Load(c.key, []byte(c.data)); err == nil {
+		if err := NewLedgers(RulesOf(&program.Catalog{}), Batch{}).Load(c.key, []byte(c.data)); err == nil {
 			t.Errorf("%s was loaded", name)
 		}
 	}

@@ -1,6 +1,7 @@
 package reward
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -18,6 +19,18 @@ type Passage struct {
 	At        int64  `cbor:"6,keyasint"` // ms: the time of the event that caused it
 }
 
+// Rules are a configuration as ledgers ask it.
+type Rules struct {
+	catalog *program.Catalog
+	orgs    map[string]*orgRules
+}
+
+// RulesOf returns the rules of a catalog. They remember what they found, so they
+// are kept as long as the catalog decides; one goroutine at a time may use them.
+func RulesOf(catalog *program.Catalog) *Rules {
+	return &Rules{catalog: catalog, orgs: map[string]*orgRules{}}
+}
+
 // orgRules is what an org's configuration asks of each change of a member.
 type orgRules struct {
 	org    *program.Org
@@ -26,22 +39,23 @@ type orgRules struct {
 
 // org finds what an org asks; nil when it has neither segments nor grants.
 func (l *Ledgers) org(id string) *orgRules {
-	if found, ok := l.orgs[id]; ok {
+	if found, ok := l.rules.orgs[id]; ok {
 		return found
 	}
 	var found *orgRules
 	if org := l.catalog.Orgs[id]; org != nil {
 		rules := &orgRules{org: org}
-		for _, name := range slices.Sorted(maps.Keys(org.Programs)) {
-			if grants(org.Programs[name]) {
-				rules.grants = append(rules.grants, org.Programs[name])
+		for _, p := range org.Programs {
+			if grants(p) {
+				rules.grants = append(rules.grants, p)
 			}
 		}
+		slices.SortFunc(rules.grants, func(a, b *program.Program) int { return cmp.Compare(a.ID, b.ID) })
 		if len(org.Segments)+len(rules.grants) > 0 {
 			found = rules
 		}
 	}
-	l.orgs[id] = found
+	l.rules.orgs[id] = found
 	return found
 }
 

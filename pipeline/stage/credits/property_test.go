@@ -340,3 +340,56 @@ func TestProperty_conversions_and_their_cancels_leave_nothing_behind(t *testing.
 		}
 	})
 }
+
+// Updates that ban and unban, and decisions about whatever there is, come between.
+func TestProperty_bans_and_decisions_keep_limits_and_budgets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		bounded, _ := bounds(t)
+		c := newCluster(t, bounded, rapid.IntRange(1, 3).Draw(t, "partitions"))
+		final, banned := map[string]bool{}, map[string]bool{}
+		for i, cr := range interleaved(t, histories(t, rapid.IntRange(1, 7).Draw(t, "conversions"))) {
+			c.work([]event.Credit{cr})
+			switch rapid.IntRange(0, 3).Draw(t, "what") {
+			case 0:
+				member := cr.BeneficiaryID
+				m := event.MemberChanged{OrgID: "o", MemberID: member, Time: int64(i), Status: event.Banned}
+				if banned[member] = rapid.Bool().Draw(t, "ban"); !banned[member] {
+					m.Status = event.Active
+				}
+				w := c.of(member)
+				w.offset++
+				w.work([]event.Record{changeOf(t, w.offset, m)})
+			case 1:
+				c.decides(final)
+			}
+			c.exceedsNothing()
+		}
+		c.settle()
+		c.holdsOnlyWhatDoesNotFit()
+		for id, s := range c.standings() {
+			member := s.row["beneficiary_id"].(string)
+			switch {
+			case final[id] && s.net+s.withheld > 0:
+				t.Fatalf("%v was taken back for good", s.row)
+			case s.row["status"] == "pending" && !banned[member]:
+				t.Fatalf("%v is pending for ever", s.row)
+			}
+		}
+	})
+}
+
+// decides takes a person's decision about one of the rewards, and notes those that
+// are taken back.
+func (c *cluster) decides(final map[string]bool) {
+	all := c.standings()
+	if len(all) == 0 {
+		return
+	}
+	reward := rapid.SampledFrom(slices.Sorted(maps.Keys(all))).Draw(c.t, "reward")
+	decision := rapid.SampledFrom([]event.Decision{event.Approve, event.Reject, event.Reverse}).Draw(c.t, "decision")
+	final[reward] = final[reward] || decision != event.Approve
+	row := all[reward].row
+	w := c.of(row["beneficiary_id"].(string))
+	w.offset++
+	w.work([]event.Record{decisionOf(c.t, w.offset, row, decision)})
+}

@@ -65,7 +65,7 @@ func (s *Stage) Tables() []string { return []string{TableCredits, TableRewards, 
 // Shared is false: no other partition reads a ledger.
 func (s *Stage) Shared() bool { return false }
 
-// TakeOver returns a worker. It keeps nothing between batches.
+// TakeOver returns a worker. It keeps nothing between batches but the rules.
 func (s *Stage) TakeOver(_ context.Context, p *pipeline.Session) (pipeline.Worker, error) {
 	return &worker{stage: s, session: p}, nil
 }
@@ -73,6 +73,17 @@ func (s *Stage) TakeOver(_ context.Context, p *pipeline.Session) (pipeline.Worke
 type worker struct {
 	stage   *Stage
 	session *pipeline.Session
+
+	decides *program.Catalog // the last batch, by these rules
+	rules   *reward.Rules
+}
+
+// rulesOf are the rules of a catalog, those of the last batch while it decides on.
+func (w *worker) rulesOf(catalog *program.Catalog) *reward.Rules {
+	if w.rules == nil || w.decides != catalog {
+		w.decides, w.rules = catalog, reward.RulesOf(catalog)
+	}
+	return w.rules
 }
 
 var _ pipeline.Timekeeper = (*worker)(nil)

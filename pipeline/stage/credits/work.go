@@ -72,7 +72,7 @@ func (b *work) prepare(ctx context.Context) (budgets []string, err error) {
 	if b.catalog, err = b.stage.Catalogs.Revision(ctx, b.bounds.Revision); err != nil {
 		return nil, fmt.Errorf("find the configuration %s: %w", b.bounds.Revision, err)
 	}
-	b.ledgers = reward.NewLedgers(b.catalog, reward.Batch{Number: b.bounds.Number, Time: b.bounds.Time, Revision: b.bounds.Revision})
+	b.ledgers = reward.NewLedgers(b.rulesOf(b.catalog), reward.Batch{Number: b.bounds.Number, Time: b.bounds.Time, Revision: b.bounds.Revision})
 	records := follow()
 	for i := range b.inputs {
 		if b.inputs[i].problems == nil {

@@ -39,6 +39,7 @@ type world struct {
 	generation int32
 	seen       int   // rows of rewards that were looked at
 	offset     int64 // of the last record
+	draws      int   // how often the worker may still draw on budgets
 
 	redis  *volatile.Store
 	gets   int
@@ -145,8 +146,20 @@ func (w *world) work(records []event.Record) pipeline.Outcome {
 	return outcome
 }
 
-// claimed takes a batch as far as its claims. When it has facts, two workers die
-// there, and a third starts over from the begin record.
+// errDied is what a worker dies of.
+var errDied = errors.New("the worker died")
+
+// Draw dies when the worker has drawn as often as it may.
+func (m memory) Draw(ctx context.Context, b pipeline.Bounds, draws []pipeline.Draw) ([]pipeline.Drawn, error) {
+	if m.draws--; m.draws < 0 {
+		return nil, errDied
+	}
+	return m.Memory.Draw(ctx, b, draws)
+}
+
+// claimed takes a batch as far as its claims. When it has facts, one worker dies
+// after its first draws and another after all of them, and a third starts over
+// from the begin record.
 func (w *world) claimed(records []event.Record) (batch pipeline.Work, facts []byte) {
 	t, ctx := w.t, context.Background()
 	t.Helper()
@@ -165,7 +178,10 @@ func (w *world) claimed(records []event.Record) (batch pipeline.Work, facts []by
 		j, err := w.memory.Begin(ctx, w.bounds, facts)
 		succeed(t, err)
 		succeed(t, batch.TakeFacts(j.Facts))
-		succeed(t, batch.Claim(ctx))
+		w.draws = 1 + attempt*1_000_000
+		if err := batch.Claim(ctx); err != nil && (attempt > 0 || !errors.Is(err, errDied)) {
+			t.Fatal(err)
+		}
 	}
 	return batch, facts
 }
