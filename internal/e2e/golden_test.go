@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,12 +31,9 @@ func TestGolden_on_Apache_Kafka(t *testing.T) {
 	goldenCase(t, enginetest.ApacheKafka(t).Addr, 8)
 }
 
-// holds are not carried out yet; net rewards do not depend on them.
-var holds = regexp.MustCompile(`(?m)^\s*hold: .*\n`)
-
 // goldenCase runs the worked case through two workers and compares all books.
 func goldenCase(t *testing.T, brokers string, partitions int) {
-	w := newWorld(t, brokers, partitions, holds.ReplaceAll(golden.Programs(), nil))
+	w := newWorld(t, brokers, partitions, golden.Programs())
 	w.createTopics()
 	workers := []*worker{w.launch("run"), w.launch("run")}
 	events, err := golden.Events()
