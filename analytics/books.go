@@ -13,6 +13,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/attribution"
 	"github.com/grapevinehq/grapevine/pipeline/stage/conversions"
 	"github.com/grapevinehq/grapevine/pipeline/stage/credits"
@@ -56,6 +57,10 @@ type Books struct {
 	conn         driver.Conn
 	installation atomic.Pointer[string]
 
+	visitors gather[attribution.VisitorQuery, []attribution.Touch]
+	clickIDs gather[attribution.ClickQuery, []attribution.Touch]
+	archives gather[archive.Query, []byte]
+
 	mu     sync.Mutex
 	tables map[string]*table // what is known of each table's columns
 }
@@ -85,7 +90,9 @@ func Open(o Options) (*Books, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ClickHouse at %v: %w", o.Addr, err)
 	}
-	return &Books{options: o, conn: conn, tables: make(map[string]*table)}, nil
+	b := &Books{options: o, conn: conn, tables: make(map[string]*table)}
+	b.visitors.query, b.clickIDs.query, b.archives.query = b.byVisitor, b.byClickID, b.archived
+	return b, nil
 }
 
 // connection are the driver's options. String columns travel as such: the server

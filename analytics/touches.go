@@ -11,7 +11,7 @@ import (
 
 // The condition on one column comes first: it costs half of comparing triples,
 // and few rows are left for those. The triples still choose the granules.
-const byVisitor = `
+const findByVisitor = `
 SELECT org_id, program_id, visitor_id, toUnixTimestamp64Milli(time), click_id, referrer_id
 FROM clicks
 PREWHERE visitor_id IN (SELECT id FROM wanted)
@@ -19,7 +19,7 @@ WHERE (org_id, program_id, visitor_id) IN (SELECT o, p, id FROM wanted)
   AND verdict = 'unique' AND toUnixTimestamp64Milli(time) BETWEEN ? AND ?`
 
 // The projection by_click_id finds the rows of a hash; the triple makes it exact.
-const byClickID = `
+const findByClickID = `
 SELECT org_id, program_id, click_id, toUnixTimestamp64Milli(time), click_id, referrer_id
 FROM clicks
 WHERE click_key IN (SELECT cityHash64(o, p, id) FROM wanted)
@@ -31,8 +31,18 @@ SETTINGS min_table_rows_to_use_projection_index = 0, max_projection_rows_to_use_
 // since the epoch.
 type span struct{ from, to int64 }
 
-// ByVisitor finds the touches of visitors, all in one query.
+// ByVisitor finds the touches of visitors, all in one query, which it may share
+// with other callers.
 func (b *Books) ByVisitor(ctx context.Context, queries []attribution.VisitorQuery) ([][]attribution.Touch, error) {
+	return b.visitors.ask(ctx, queries)
+}
+
+// ByClickID finds the touches of click ids, likewise.
+func (b *Books) ByClickID(ctx context.Context, queries []attribution.ClickQuery) ([][]attribution.Touch, error) {
+	return b.clickIDs.ask(ctx, queries)
+}
+
+func (b *Books) byVisitor(ctx context.Context, queries []attribution.VisitorQuery) ([][]attribution.Touch, error) {
 	ids := distinct(len(queries), func(i int) wanted {
 		return wanted{queries[i].OrgID, queries[i].ProgramID, queries[i].VisitorID}
 	})
@@ -40,17 +50,16 @@ func (b *Books) ByVisitor(ctx context.Context, queries []attribution.VisitorQuer
 	for i := range queries {
 		all.from, all.to = min(all.from, queries[i].From), max(all.to, queries[i].To)
 	}
-	return b.touches(ctx, byVisitor, ids, len(queries), []any{all.from, all.to}, func(i int, t *attribution.Touch) bool {
+	return b.touches(ctx, findByVisitor, ids, len(queries), []any{all.from, all.to}, func(i int, t *attribution.Touch) bool {
 		return queries[i].From <= t.Time && t.Time <= queries[i].To
 	})
 }
 
-// ByClickID finds the touches of click ids, all in one query.
-func (b *Books) ByClickID(ctx context.Context, queries []attribution.ClickQuery) ([][]attribution.Touch, error) {
+func (b *Books) byClickID(ctx context.Context, queries []attribution.ClickQuery) ([][]attribution.Touch, error) {
 	ids := distinct(len(queries), func(i int) wanted {
 		return wanted{queries[i].OrgID, queries[i].ProgramID, queries[i].ClickID}
 	})
-	return b.touches(ctx, byClickID, ids, len(queries), nil, func(int, *attribution.Touch) bool { return true })
+	return b.touches(ctx, findByClickID, ids, len(queries), nil, func(int, *attribution.Touch) bool { return true })
 }
 
 // touches answers n queries with what ClickHouse finds for all of them, each with

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/attribution"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
@@ -24,9 +25,17 @@ type Tables struct {
 	credits     map[taken]bool
 	figures     map[reward.Person]*figures
 	rewards     map[fulfillments.RewardQuery]*standing
+	archived    map[cold][]byte
 }
 
 var _ stages.Books = (*Tables)(nil)
+
+// cold names a value that left a partition's memory.
+type cold struct {
+	topic     string
+	partition int
+	key       string
+}
 
 // taken names a credit.
 type taken struct {
@@ -48,6 +57,7 @@ func NewTables() *Tables {
 		clicks: map[attribution.ClickQuery][]attribution.Touch{}, unique: map[reward.Person]int64{},
 		conversions: map[conversions.ConversionQuery]conversions.Stored{}, credits: map[taken]bool{},
 		figures: map[reward.Person]*figures{}, rewards: map[fulfillments.RewardQuery]*standing{},
+		archived: map[cold][]byte{},
 	}
 }
 
@@ -76,6 +86,8 @@ func (t *Tables) Write(blocks []pipeline.Block) error {
 			t.writeRewards(&c)
 		case "fulfillments":
 			t.writeFulfillments(&c)
+		case archive.Table:
+			t.writeArchive(&c)
 		}
 		if c.err != nil {
 			return c.err
@@ -231,4 +243,20 @@ func (t *Tables) Rewards(_ context.Context, queries []fulfillments.RewardQuery) 
 		}
 	}
 	return answers, nil
+}
+
+func (t *Tables) writeArchive(c *columns) {
+	topics, partitions, keys, values := c.texts("kafka_topic"), column[int32](c, "kafka_partition"), c.texts("key"), c.texts("value")
+	for i := range keys {
+		t.archived[cold{topics[i], int(partitions[i]), keys[i]}] = []byte(values[i])
+	}
+}
+
+// Archived implements archive.Books.
+func (t *Tables) Archived(_ context.Context, queries []archive.Query) ([][]byte, error) {
+	values := make([][]byte, len(queries))
+	for i, q := range queries {
+		values[i] = t.archived[cold{q.Partition.Topic, q.Partition.ID, q.Key}]
+	}
+	return values, nil
 }

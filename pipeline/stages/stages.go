@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/attribution"
 	"github.com/grapevinehq/grapevine/pipeline/click"
 	"github.com/grapevinehq/grapevine/pipeline/event"
@@ -28,6 +29,7 @@ type Catalogs interface {
 
 // Books are all that stages ask of the tables.
 type Books interface {
+	archive.Books
 	attribution.Touches
 	conversions.Books
 	credits.Books
@@ -59,7 +61,7 @@ func New(o Options) []pipeline.Stage {
 		&members.Stage{Catalogs: o.Catalogs, Reader: o.Members, Limits: o.Limits, Recall: o.Hasher, Retention: o.Retention},
 		&clicks.Stage{Catalogs: o.Catalogs, Directory: directory, Limits: o.Limits, Recall: o.Hasher, Secrets: o.Secrets, Retention: o.Retention},
 		conversions.New(conversions.Options{
-			Catalogs: o.Catalogs, Touches: o.Books, Directory: directory, Books: o.Books, Hasher: o.Hasher, Recall: memory, Limits: o.Limits,
+			Catalogs: o.Catalogs, Touches: o.Books, Directory: directory, Books: o.Books, Hasher: o.Hasher, Recall: memory, Archive: o.Books, Hot: o.Retention, Limits: o.Limits,
 		}),
 		&credits.Stage{Catalogs: o.Catalogs, Books: o.Books, Present: o.Present, Retention: o.Retention()},
 		&fulfillments.Stage{Catalogs: o.Catalogs, Rewards: o.Books, Limits: o.Limits, Recall: o.Hasher, Retention: o.Retention},

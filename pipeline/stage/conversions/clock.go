@@ -9,9 +9,13 @@ import (
 
 var _ pipeline.Timekeeper = (*worker)(nil)
 
-// Due implements pipeline.Timekeeper: an adjustment has waited long enough, or the
-// books have come to know its conversion as another customer's.
+// Due implements pipeline.Timekeeper: an adjustment has waited long enough, the
+// books have come to know its conversion as another customer's, or something is
+// old enough for the archive.
 func (w *worker) Due(ctx context.Context, now int64) (bool, error) {
+	if w.archive.Due(now) {
+		return true, nil
+	}
 	k := &work{worker: w, bounds: pipeline.Bounds{Time: now}}
 	k.facts.init()
 	var reads reads

@@ -50,7 +50,7 @@ func (k *work) Decide() error {
 	if err != nil {
 		return fmt.Errorf("encode who waits: %w", err)
 	}
-	k.record.Writes = append(writes, lists...)
+	k.record.Writes, k.record.Moves = append(writes, lists...), k.moves
 	return nil
 }
 

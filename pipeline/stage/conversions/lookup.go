@@ -16,13 +16,16 @@ import (
 // trips: taken events, the customers' state, touches by visitor and by click,
 // coupon owners, members. What an event needs may follow from an event before it
 // in the batch (a link, a binding), so it asks for all that could be needed.
-func (k *work) LookUp(ctx context.Context, progress pipeline.Progress) error {
+func (k *work) LookUp(ctx context.Context, progress pipeline.Progress) (err error) {
 	if err := k.configure(ctx); err != nil {
 		return err
 	}
 	k.begun = nil
 	k.facts, k.linked = facts{TimedOut: progress.TimedOut}, nil
 	k.facts.init()
+	if k.moves, err = k.archive.Plan(ctx, k.bounds, movesAtMost+movesAnEvent*len(k.records)); err != nil {
+		return err
+	}
 	if err := k.findTaken(ctx); err != nil {
 		return err
 	}
@@ -87,17 +90,24 @@ func (k *work) live(yield func(i int, e *entry) bool) {
 
 // findState reads the partition's own memory of customers and conversions.
 func (k *work) findState(ctx context.Context) error {
-	var reads reads
+	var state, waits reads
+	adjusted := make(map[string]bool)
 	for _, e := range k.live {
-		reads.add(customerPrefix, e.customer)
+		state.add(customerPrefix, e.customer)
 		if e.Type != event.TypeIdentityLink {
-			reads.add(standingPrefix, e.standing)
-			reads.add(conversionPrefix, e.conversion)
-			reads.add(waitingPrefix, e.conversion)
+			state.add(standingPrefix, e.standing)
+			state.add(conversionPrefix, e.conversion)
+			waits.add(waitingPrefix, e.conversion)
+		}
+		if e.Type == event.TypeAdjustment {
+			adjusted[e.conversion] = true
 		}
 	}
-	reads.addWaits()
-	if err := k.read(ctx, &reads); err != nil {
+	waits.addWaits()
+	if err := k.readArchived(ctx, &state, adjusted); err != nil {
+		return err
+	}
+	if err := k.read(ctx, &waits); err != nil {
 		return err
 	}
 	return k.findWaiting(ctx)
@@ -110,13 +120,41 @@ func (k *work) read(ctx context.Context, reads *reads) error {
 	}
 	values, err := k.session.Memory.Get(ctx, reads.keys)
 	if err != nil {
-		return fmt.Errorf("look up the state of customers, %d keys: %w", len(reads.keys), err)
+		return fmt.Errorf("look up who waits, %d keys: %w", len(reads.keys), err)
 	}
+	return k.facts.takeAll(reads, values)
+}
+
+// readArchived reads values that may have moved to the archive. A conversion_id
+// that comes for the first time can have no old conversion: so only those of
+// adjustments are looked for there.
+func (k *work) readArchived(ctx context.Context, hot *reads, adjusted map[string]bool) error {
+	values, err := k.archive.Get(ctx, hot.keys)
+	if err != nil {
+		return fmt.Errorf("look up the state of customers, %d keys: %w", len(hot.keys), err)
+	}
+	if err := k.facts.takeAll(hot, values); err != nil {
+		return err
+	}
+	var cold reads
+	for i, value := range values {
+		if value == nil && (hot.prefixes[i] != conversionPrefix || adjusted[hot.names[i]]) {
+			cold.add(hot.prefixes[i], hot.names[i])
+		}
+	}
+	if values, err = k.archive.Cold(ctx, cold.keys); err != nil {
+		return err
+	}
+	return k.facts.takeAll(&cold, values)
+}
+
+// takeAll decodes what was read.
+func (f *facts) takeAll(reads *reads, values [][]byte) error {
 	for i, value := range values {
 		if value == nil {
 			continue
 		}
-		if err := k.facts.take(reads.prefixes[i], reads.names[i], value); err != nil {
+		if err := f.take(reads.prefixes[i], reads.names[i], value); err != nil {
 			return fmt.Errorf("decode %s (%s): %w", reads.keys[i], reads.names[i], err)
 		}
 	}

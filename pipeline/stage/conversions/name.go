@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"strconv"
+	"strings"
 )
 
 // name joins ids so that no two lists have the same name: each behind its length.
@@ -27,14 +28,28 @@ func name(parts ...string) string {
 //	aw:pending                               the newest of those, see pending.go
 //	ai:<org, program, key, source, event>    whether an event that waits, or waited in vain, is taken
 //
-// where <...> is 16 bytes of the SHA-256 of the name, in base64. The memory of
-// taken events lies beside them under names without a colon.
+// where <...> is 16 bytes of the SHA-256 of the name, in base64. The first three
+// move to the archive when no batch has written them for long. The memory of taken
+// events lies beside them under names without a colon, what the archive needs
+// under names that begin with hot:.
 const (
 	customerPrefix   = "cu:"
 	standingPrefix   = "cp:"
 	conversionPrefix = "cv:"
 	waitingPrefix    = "aw:"
 	identityPrefix   = "ai:"
+)
+
+// archived tells whether the value of a key moves to the archive when it is old.
+func archived(key string) bool {
+	return strings.HasPrefix(key, customerPrefix) || strings.HasPrefix(key, standingPrefix) || strings.HasPrefix(key, conversionPrefix)
+}
+
+// A batch moves at most so many values to the archive, and so many more for each
+// of its events: more than events write.
+const (
+	movesAtMost  = 1000
+	movesAnEvent = 8
 )
 
 // memoryKey is the key of a name in the partition's memory.

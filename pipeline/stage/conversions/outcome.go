@@ -46,19 +46,31 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 		}
 	}
 	o.Writes = k.taken.Write(taken, recall.TimesOf(k.bounds, k.records))
-	for _, w := range k.record.Writes {
-		switch {
-		case w.Value == nil:
-			o.Writes.Delete = append(o.Writes.Delete, w.Key)
-		case w.Append:
-			o.Writes.Append = append(o.Writes.Append, pipeline.KeyValue{Key: w.Key, Value: w.Value})
-		default:
-			o.Writes.Set = append(o.Writes.Set, pipeline.KeyValue{Key: w.Key, Value: w.Value})
-		}
+	if err := k.write(&o.Writes); err != nil {
+		return pipeline.Outcome{}, err
 	}
-	o.Blocks = b.blocks()
+	o.Blocks = append(b.blocks(), k.record.Moves.Block(k.bounds)...)
 	o.Counts = tally(counts)
 	return o, nil
+}
+
+// write adds what was decided to remember.
+func (k *work) write(to *pipeline.Writes) error {
+	var hot []pipeline.KeyValue // what may move to the archive one day
+	for _, w := range k.record.Writes {
+		kv := pipeline.KeyValue{Key: w.Key, Value: w.Value}
+		switch {
+		case w.Value == nil:
+			to.Delete = append(to.Delete, w.Key)
+		case w.Append:
+			to.Append = append(to.Append, kv)
+		case archived(w.Key):
+			hot = append(hot, kv)
+		default:
+			to.Set = append(to.Set, kv)
+		}
+	}
+	return k.archive.Write(to, k.bounds, hot, &k.record.Moves)
 }
 
 // letter is a dead letter, with what is known of its event.

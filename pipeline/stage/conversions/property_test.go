@@ -3,6 +3,7 @@ package conversions
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -15,6 +16,7 @@ func TestStage_does_not_depend_on_where_batches_end(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		events := drawEvents(rt)
 		whole, cut := crowded(t), crowded(t)
+		cut.hot = rapid.SampledFrom([]time.Duration{0, time.Millisecond, 3 * time.Millisecond, 10_000 * time.Hour}).Draw(rt, "hot") // also what is cold is found
 		whole.send(events...)
 		for rest := events; len(rest) > 0; {
 			n := rapid.IntRange(1, len(rest)).Draw(rt, "batch")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/attribution"
 )
 
@@ -14,6 +15,8 @@ type record struct {
 	Decisions []decision   `cbor:"1,keyasint"`
 	Letters   []lateLetter `cbor:"3,keyasint,omitempty"` // of adjustments that the books settled
 	Writes    []write      `cbor:"2,keyasint,omitempty"`
+	// Moves are values that go from the hot memory to the archive.
+	Moves archive.Moves `cbor:"4,keyasint"`
 }
 
 // write is one value of the partition's memory; nil deletes it.

@@ -3,8 +3,10 @@ package conversions
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/attribution"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/recall"
@@ -36,7 +38,11 @@ type Options struct {
 	Books     Books
 	Hasher    recall.Hasher
 	Recall    recall.Options
+	Archive   archive.Books
 	Limits    event.Limits
+	// Hot is how long what is known of customers and conversions stays in the
+	// partition's memory after a batch wrote it last. Then it moves to the archive.
+	Hot func() time.Duration
 }
 
 // Stage attributes conversions.
@@ -56,19 +62,23 @@ func (*Stage) WaitsFor() []string { return []string{clicksTopic, membersTopic} }
 
 // Tables names every table that the stage writes.
 func (*Stage) Tables() []string {
-	return []string{conversionsTable, attributionsTable, adjustmentsTable, linksTable, waitingTable}
+	return []string{conversionsTable, attributionsTable, adjustmentsTable, linksTable, waitingTable, archive.Table}
 }
 
 // Shared is false: what other partitions read of this stage are claims alone.
 func (*Stage) Shared() bool { return false }
 
-// TakeOver warms the memory of taken events.
+// TakeOver warms the memory of taken events, and opens the archive.
 func (s *Stage) TakeOver(ctx context.Context, session *pipeline.Session) (pipeline.Worker, error) {
 	taken, err := recall.Open(ctx, session.Memory, s.options.Recall)
 	if err != nil {
 		return nil, fmt.Errorf("take over conversions of %s: %w", session.Partition, err)
 	}
-	return &worker{options: s.options, session: session, taken: taken}, nil
+	old, err := archive.Open(ctx, session, s.options.Archive, s.options.Hot)
+	if err != nil {
+		return nil, fmt.Errorf("take over conversions of %s: %w", session.Partition, err)
+	}
+	return &worker{options: s.options, session: session, taken: taken, archive: old}, nil
 }
 
 // worker is the stage at work on one partition.
@@ -76,6 +86,7 @@ type worker struct {
 	options Options
 	session *pipeline.Session
 	taken   *recall.Memory
+	archive *archive.Archive
 }
 
 // Decode parses and validates.
