@@ -76,6 +76,25 @@ func TestProgress_adds_up_the_last_credit_of_each_conversion_by_window(t *testin
 	equal(t, "sums", got, []string{"0lead1000000 0", "0sale2600000 " + most.String(), "1sale600000 300"})
 }
 
+// Ids are values, whatever they look like.
+func TestProgress_takes_ids_as_they_are(t *testing.T) {
+	b := opened(t)
+	odd := []string{`' OR '1'='1`, `a\`, `?`, "ü/%2F", "{x:String}", "a\x00b"}
+	for i, id := range odd {
+		writeCredits(t, b, uint64(i+1), creditOf{org: id, program: id, conversion: "c", who: id, role: "referrer", kind: "sale", ppm: int64(i + 1), counts: 1, rules: []string{id}})
+	}
+	for i, id := range odd {
+		q := &progress.Question{OrgID: id, ProgramID: id, MemberID: id, Windows: []progress.Window{{RuleID: id, Until: 1}}, Tiers: []progress.Tier{{RuleID: id, Period: id, TierID: id}}}
+		answer, err := b.Progress(t.Context(), q)
+		if err != nil || len(answer.Sums) != 1 || answer.Sums[0].PPM != int64(i+1) {
+			t.Errorf("%q: %+v, %v", id, answer, err)
+		}
+		if found, err := b.ConversionPrograms(t.Context(), id, id, id); err != nil || len(found) != 0 {
+			t.Errorf("%q: %v, %v", id, found, err)
+		}
+	}
+}
+
 func TestProgress_knows_the_member_s_newest_update(t *testing.T) {
 	b := opened(t)
 	write(t, b, batch(1, 0, 3), block(t, b, "members", 4, values{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -167,6 +168,10 @@ func (d *demo) configure(engines *engine.Engines) error {
 	catalog, err := config.LoadPrograms(settings.Programs)
 	if err != nil {
 		return err
+	}
+	settings.HTTP.Tokens = make(map[string][]config.Secret, len(catalog.Orgs))
+	for org := range catalog.Orgs {
+		settings.HTTP.Tokens[org] = []config.Secret{config.NewSecret(rand.Text())}
 	}
 	d.options = simulate.Options{
 		Seed: d.flags.seed, Start: time.Now(), Programs: simulatedPrograms(catalog, time.Now()), Clicks: -1,

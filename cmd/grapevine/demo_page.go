@@ -2,9 +2,13 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 )
+
+// topReferrers are as many as leave the page 24 lines high.
+const topReferrers = 4
 
 // page is a frame as a terminal of 80 columns shows it.
 func (s *demoScreen) page(f *demoFrame) string {
@@ -22,7 +26,7 @@ func (s *demoScreen) page(f *demoFrame) string {
 	}
 	b.WriteByte('\n')
 
-	fmt.Fprintf(&b, "%s  sent %s/s   worked %s/s   behind by %s\n\n", s.bold("Events    "),
+	fmt.Fprintf(&b, "%s  sent %s/s   worked %s/s   behind by %s\n", s.bold("Events    "),
 		formatCount(int64(in)), formatCount(int64(done)), formatCount(f.status.Kafka.Lag))
 
 	fmt.Fprintf(&b, "%s  %12s %12s %12s %12s\n", s.bold("Clicks    "), "unique", "duplicate", "bot", "redelivered")
@@ -41,7 +45,7 @@ func (s *demoScreen) page(f *demoFrame) string {
 func (s *demoScreen) pageLeaders(b *strings.Builder, f *demoFrame) {
 	currency := currencies(f.totals)
 	fmt.Fprintf(b, "%s %11s %18s %16s\n", s.bold(fmt.Sprintf("%-30s", "Top referrers")), "conversions", "revenue", "rewards")
-	for i := range 5 {
+	for i := range topReferrers {
 		if i >= len(f.leaders) {
 			b.WriteByte('\n')
 			continue
@@ -60,8 +64,19 @@ func (s *demoScreen) connections() string {
 ClickHouse  clickhouse://default@%s/referral
             http://%s/?user=default
 Worker      http://%s/readyz and /metrics
-Log         %s
-`, s.engines.Kafka.Addr, s.engines.Redis.Addr, ch.Addr, ch.HTTPAddr, s.demo.settings.HTTP.Addr, s.demo.logPath)
+%sLog         %s
+`, s.engines.Kafka.Addr, s.engines.Redis.Addr, ch.Addr, ch.HTTPAddr, s.demo.settings.HTTP.Addr, s.demo.member(), s.demo.logPath)
+}
+
+// member tells how to ask for the progress of a member, with the token of this
+// demo.
+func (d *demo) member() string {
+	if len(d.options.Programs) == 0 {
+		return ""
+	}
+	p := d.options.Programs[0]
+	path := "/v1/orgs/" + url.PathEscape(p.OrgID) + "/programs/" + url.PathEscape(p.ID) + "/members/member-0"
+	return fmt.Sprintf("Member      GET %s with\n            Authorization: Bearer %s\n", path, d.settings.HTTP.Tokens[p.OrgID][0].Reveal())
 }
 
 func (s *demoScreen) bold(text string) string { return s.styled("1", text) }

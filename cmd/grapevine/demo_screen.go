@@ -67,7 +67,7 @@ func (s *demoScreen) look(ctx context.Context, o *observer, made *atomic.Pointer
 		if totals, err := o.books.Totals(ctx, "", ""); err == nil {
 			f.totals = totals
 		}
-		if leaders, err := o.books.Leaders(ctx, "", "", 5); err == nil {
+		if leaders, err := o.books.Leaders(ctx, "", "", topReferrers); err == nil {
 			f.leaders = leaders
 		}
 	}

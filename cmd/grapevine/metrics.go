@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ type workerMetrics struct {
 	revision   *prometheus.GaugeVec
 	reloads    *prometheus.CounterVec
 	split      *prometheus.GaugeVec
+	members    *prometheus.HistogramVec
 }
 
 func newWorkerMetrics(registry prometheus.Registerer) *workerMetrics {
@@ -31,7 +33,9 @@ func newWorkerMetrics(registry prometheus.Registerer) *workerMetrics {
 		split: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "grapevine_split_keys", Help: "Visitors (clicks) and customers (conversions) of the last minute that lie on several partitions; of a sample where there are many."}, []string{"topic"}),
 	}
-	registry.MustRegister(m.redis, m.clickhouse, m.barrier, m.revision, m.reloads, m.split)
+	m.members = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "grapevine_member_request_seconds", Help: "How long requests for member progress took, by the status of the answer.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 9)}, []string{"status"})
+	registry.MustRegister(m.redis, m.clickhouse, m.barrier, m.revision, m.reloads, m.split, m.members)
 	return m
 }
 
@@ -42,6 +46,11 @@ func (m *workerMetrics) redisError(operation string, _ error) {
 func (m *workerMetrics) insertRetried(table string) { m.clickhouse.WithLabelValues(table).Inc() }
 
 func (m *workerMetrics) barrierWaited(d time.Duration) { m.barrier.Observe(d.Seconds()) }
+
+// memberAsked notes a request for member progress.
+func (m *workerMetrics) memberAsked(status int, took time.Duration) {
+	m.members.WithLabelValues(strconv.Itoa(status)).Observe(took.Seconds())
+}
 
 // decides notes which revision decides.
 func (m *workerMetrics) decides(revision string) {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -78,6 +81,8 @@ func TestScripts(t *testing.T) {
 			"produce":     produce,
 			"as-true":     asTrue,
 			"origin":      origin,
+			"free-port":   scriptPort,
+			"get":         get,
 		},
 	})
 }
@@ -150,6 +155,49 @@ func asTrue(ts *testscript.TestScript, neg bool, args []string) {
 		if got := got[want.OrgID+"/"+want.ProgramID]; got != want {
 			ts.Fatalf("got  %+v\nwant %+v", got, want)
 		}
+	}
+}
+
+// free-port VAR: sets a variable to a port that nobody listens on.
+func scriptPort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: free-port VAR")
+	}
+	port, err := freePort(0, "")
+	ts.Check(err)
+	ts.Setenv(args[0], strconv.Itoa(port))
+}
+
+// get STATUS URL TOKEN FILE: the answer has this status; its JSON is written laid
+// out to the file. A server that is not ready yet is asked again.
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: get STATUS URL TOKEN FILE")
+	}
+	request, err := http.NewRequest(http.MethodGet, args[1], nil)
+	ts.Check(err)
+	request.Header.Set("Authorization", "Bearer "+args[2])
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil && time.Now().After(deadline) {
+			ts.Fatalf("%v", err)
+		}
+		if err != nil {
+			continue
+		}
+		body, err := io.ReadAll(answer.Body)
+		ts.Check(err)
+		ts.Check(answer.Body.Close())
+		if answer.StatusCode == http.StatusServiceUnavailable && time.Now().Before(deadline) {
+			continue
+		}
+		if strconv.Itoa(answer.StatusCode) != args[0] {
+			ts.Fatalf("status %d, not %s: %s", answer.StatusCode, args[0], body)
+		}
+		var laidOut bytes.Buffer
+		ts.Check(json.Indent(&laidOut, body, "", "  "))
+		ts.Check(os.WriteFile(ts.MkAbs(args[3]), laidOut.Bytes(), 0o600))
+		return
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/grapevinehq/grapevine/analytics"
 	"github.com/grapevinehq/grapevine/config"
 	"github.com/grapevinehq/grapevine/consumers"
+	"github.com/grapevinehq/grapevine/internal/api"
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/click"
 	"github.com/grapevinehq/grapevine/pipeline/event"
@@ -38,6 +39,7 @@ type worker struct {
 	health   *health
 	metrics  *workerMetrics
 	batches  *loop.Metrics
+	api      *api.Handler
 
 	cluster  *consumers.Cluster
 	store    *state.Store
@@ -53,10 +55,11 @@ func runWorker(ctx context.Context, settings *config.Settings, log *slog.Logger,
 	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	w.metrics = newWorkerMetrics(w.registry)
 	w.batches = loop.NewMetrics(w.registry)
+	w.api = w.newAPI()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serveHTTP(ctx, settings.HTTP.Addr, w.health, w.registry) })
+	group.Go(func() error { return w.serveHTTP(ctx) })
 	group.Go(func() error {
 		defer cancel()
 		return w.run(ctx, exitWhenIdle)
@@ -90,6 +93,7 @@ func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 	if err != nil {
 		return err
 	}
+	w.openAPI()
 	starting()
 	w.log.Info("the pipeline runs", "group", w.settings.Kafka.Group, "programs", w.settings.Programs, "revision", w.catalogs.revision(), "http", w.settings.HTTP.Addr)
 

@@ -25,11 +25,11 @@ type Rule struct {
 	RuleID      string      `json:"rule_id"`
 	Metric      string      `json:"metric" jsonschema:"enum=conversions,enum=revenue,enum=points"`
 	Period      string      `json:"period" jsonschema_description:"lifetime, or for example 2026, 2026-Q4, 2026-11 or 2026-W47"`
-	PeriodStart *time.Time  `json:"period_start" jsonschema_description:"First instant of the period; null for a lifetime"`
-	PeriodEnd   *time.Time  `json:"period_end" jsonschema_description:"First instant after the period; null for a lifetime"`
+	PeriodStart *time.Time  `json:"period_start" jsonschema:"nullable" jsonschema_description:"First instant of the period; null for a lifetime"`
+	PeriodEnd   *time.Time  `json:"period_end" jsonschema:"nullable" jsonschema_description:"First instant after the period; null for a lifetime"`
 	Value       json.Number `json:"value" jsonschema_description:"The metric now: conversions as the sum of credits, points, or credited net revenue in minor units of the program's currency"`
 	Tiers       []TierHeld  `json:"tiers" jsonschema_description:"In the order of their thresholds"`
-	Next        *Next       `json:"next" jsonschema_description:"What comes next; null where nothing does"`
+	Next        *Next       `json:"next" jsonschema:"nullable" jsonschema_description:"What comes next; null where nothing does"`
 }
 
 // TierHeld is a tier and whether the member has it.
