@@ -83,7 +83,7 @@ func (t *Taking) takes(s *spot, net int64) (draws []pipeline.Draw, where Wait, o
 	if s.Budget == "" || s.Currency == "" {
 		return nil, NoWait, true // only money counts
 	}
-	if s.Account == "" && !t.open(s) {
+	if (s.Account == "" || s.Rate == nil) && !t.open(s) {
 		return nil, WaitRate, true
 	}
 	amount, err := s.Rate.Convert(net)
@@ -120,7 +120,7 @@ func (t *Taking) open(s *spot) bool {
 // giving are the draws that give back what a reward has of its budget beyond a
 // net value.
 func (t *Taking) giving(s *spot, net int64) (draws []pipeline.Draw, ok bool) {
-	if s.Drawn == 0 || net >= s.Net {
+	if s.Drawn == 0 || s.Rate == nil || net >= s.Net {
 		return nil, true
 	}
 	keeps, err := s.Rate.Convert(net)

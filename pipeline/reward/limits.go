@@ -11,8 +11,9 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/program"
 )
 
-// QueueLimits holds the limits that rewards wait for, each with the configuration
-// that it was looked at under last, see [Revision].
+// QueueLimits holds the limits that rewards wait for, or that admit rewards which
+// wait for a budget: each with the configuration that it was looked at under last,
+// see [Revision].
 const QueueLimits = "q/limits"
 
 // LimitSum is what a beneficiary's rewards of a rule come to in a period of its
@@ -180,7 +181,7 @@ func (t *Taking) reviewed(limit string) bool {
 		return false
 	}
 	if !found {
-		t.ledgers.limitQueue(limit, -1)
+		t.ledgers.limitQueue(limit, -1, 0)
 		t.ledgers.queues.leave(head.Key, head.Member)
 		return true
 	}
@@ -279,15 +280,17 @@ func (t *Taking) fits(limit string, m pipeline.QueueMember) (w waiter, ok bool) 
 	return w, admits(t.ledgers.limits.read(limit), c.rule.Limit, w.counted, w.amount)
 }
 
-// limitQueue counts who waits in a limit's own queue, and knows the limits that
-// somebody waits for.
-func (l *Ledgers) limitQueue(limit string, by int64) {
+// limitQueue counts who waits in a limit's two queues, and knows the limits that
+// have anybody there.
+func (l *Ledgers) limitQueue(limit string, waiting, queued int64) {
 	sum := l.limits.write(limit)
-	sum.Waiting += by
-	switch {
-	case sum.Waiting == 0:
+	before := sum.Waiting + sum.Queued
+	sum.Waiting += waiting
+	sum.Queued += queued
+	switch now := sum.Waiting + sum.Queued; {
+	case now == 0:
 		l.queues.leave(QueueLimits, limit)
-	case by > 0 && sum.Waiting == by:
+	case before == 0:
 		l.queues.join(QueueLimits, limit, l.ordinal())
 	}
 }

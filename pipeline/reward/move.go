@@ -202,12 +202,12 @@ func (t *Taking) wait(s *spot, where Wait) {
 	s.Waits, s.Stands, *s.changed = where, t.ownLimit(s), true
 	switch where {
 	case WaitLimit:
-		t.ledgers.limitQueue(s.Stands, 1)
+		t.ledgers.limitQueue(s.Stands, 1, 0)
 		t.ledgers.queues.join(waitingAt(s.Stands), s.waiter(), s.conversionTime)
 	case WaitBudget:
 		t.ledgers.accountQueue(s.Account, 1)
 		if s.Stands != "" {
-			t.ledgers.limits.write(s.Stands).Queued++
+			t.ledgers.limitQueue(s.Stands, 0, 1)
 			t.ledgers.queues.join(queuedAt(s.Stands), s.waiter(), s.conversionTime)
 		}
 	case WaitRate:
@@ -219,12 +219,12 @@ func (t *Taking) wait(s *spot, where Wait) {
 func (t *Taking) unqueue(s *spot) {
 	switch s.Waits {
 	case WaitLimit:
-		t.ledgers.limitQueue(s.Stands, -1)
+		t.ledgers.limitQueue(s.Stands, -1, 0)
 		t.ledgers.queues.leave(waitingAt(s.Stands), s.waiter())
 	case WaitBudget:
 		t.ledgers.accountQueue(s.Account, -1)
 		if s.Stands != "" {
-			t.ledgers.limits.write(s.Stands).Queued--
+			t.ledgers.limitQueue(s.Stands, 0, -1)
 			t.ledgers.queues.leave(queuedAt(s.Stands), s.waiter())
 		}
 	case WaitRate:

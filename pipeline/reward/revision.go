@@ -59,8 +59,8 @@ func (t *Taking) reconsidered(limit string) bool {
 	if t.lacks(t.ledgers.limits.want(nil, limit)...) {
 		return false
 	}
-	if t.ledgers.limits.read(limit).Waiting == 0 {
-		t.ledgers.queues.leave(QueueLimits, limit)
+	if sum := t.ledgers.limits.read(limit); sum.Waiting+sum.Queued == 0 {
+		t.ledgers.queues.leave(QueueLimits, limit) // never: who is last takes it out
 		return true
 	}
 	t.ledgers.queues.join(QueueLimits, limit, t.ledgers.ordinal())

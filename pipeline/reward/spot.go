@@ -39,6 +39,13 @@ func (l *Ledgers) configured(org, programID, rule string, ms int64) (c configura
 	return c
 }
 
+// refShape tells refs apart: the kind of the value, how many segments its key has,
+// and how many parts the ref.
+type refShape struct {
+	kind            byte
+	segments, parts int
+}
+
 // find looks a reward up by its ref. ok is false when a value must be loaded
 // first; found is false when there is no such reward, or not any more.
 func (t *Taking) find(ref string) (s spot, found, ok bool) {
@@ -48,15 +55,17 @@ func (t *Taking) find(ref string) (s spot, found, ok bool) {
 		parts[i] = unescaped(parts[i])
 	}
 	s.key, s.org, s.beneficiary, s.role = key, t.person.OrgID, t.person.ID, event.RoleReferrer
-	switch key[0] {
-	case 'c':
+	switch shape := (refShape{key[0], len(segments), len(parts)}); shape {
+	case refShape{'c', 5, 3}:
 		found, ok = t.findEntry(&s, segments, parts)
-	case 't':
+	case refShape{'t', 5, 4}:
 		found, ok = t.findTier(&s, segments, parts)
-	case 'r':
+	case refShape{'r', 6, 3}:
 		found, ok = t.findStep(&s, segments, parts)
-	default:
+	case refShape{'g', 2, 4}:
 		found, ok = t.findGrant(&s, parts)
+	default:
+		return s, false, true // of a release that kept rewards elsewhere
 	}
 	if !ok || !found {
 		return s, false, ok

@@ -281,6 +281,28 @@ func TestBudget_in_its_queue_stand_only_rewards_that_their_limit_admits(t *testi
 	w.expect(t, "full reversed 100/0; second earned 100/100; ")
 }
 
+func TestBudget_lowered_limit_calls_back_what_it_no_longer_admits(t *testing.T) {
+	with := func(count int64) *program.Catalog {
+		rule := share()
+		rule.Limit = &program.Limit{Period: program.Lifetime, Count: count}
+		return budgeted(500, rule)
+	}
+	w := newWorld(t, with(2))
+	w.take(worth("full", "bob", 4000))
+	w.take(earlier(worth("first", "ann", 500), 2000))
+	w.take(earlier(worth("second", "ann", 2000), 1000))
+	w.take(worth("other", "cid", 2000))
+	w.expect(t, "full earned 400/400; first earned 50/50; second held 200/0; other held 200/0; ")
+	w.revise(with(1))
+	w.settle()
+	if state := w.redis.String(); !strings.Contains(state, "waiting [{"+fmt.Sprint(worth("", "", 0).ConversionTime)) {
+		t.Errorf("in the budget's queue stands more than other:\n%s", state)
+	}
+	w.take(adjusted(worth("full", "bob", 4000), 2500))
+	w.settle()
+	w.expect(t, "full reversed 150/250; other earned 200/200; ")
+}
+
 func TestBudget_many_batches_of_many_ledgers(t *testing.T) {
 	rule := share()
 	rule.Hold = time.Hour
