@@ -26,6 +26,8 @@ func extreme(t *rapid.T, kind string) any {
 		return rapid.SliceOfN(text, 0, 3).Draw(t, kind)
 	case kind == "Array(Int64)":
 		return rapid.SliceOfN(rapid.Int64(), 0, 3).Draw(t, kind)
+	case kind == "Array(UInt64)":
+		return rapid.SliceOfN(rapid.Uint64(), 0, 3).Draw(t, kind)
 	case strings.HasPrefix(kind, "Array(DateTime64"):
 		return rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom([]int64{-1, 0, lastTick, math.MaxInt64}), rapid.Int64Range(-2177452800000, lastTick)), 0, 3).Draw(t, kind)
 	case strings.Contains(kind, "String"):

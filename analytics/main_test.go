@@ -94,6 +94,8 @@ func zeroes(kind string, n int) any {
 		return make([]map[string]string, n)
 	case kind == "Array(String)":
 		return make([][]string, n)
+	case kind == "Array(UInt64)":
+		return make([][]uint64, n)
 	case kind == "Array(Int64)", strings.HasPrefix(kind, "Array(DateTime64"):
 		return make([][]int64, n)
 	case strings.Contains(kind, "String"):

@@ -208,6 +208,8 @@ func length(data any) (n int, ok bool) {
 		return len(v), true
 	case [][]int64:
 		return len(v), true
+	case [][]uint64:
+		return len(v), true
 	}
 	return 0, false
 }

@@ -21,6 +21,8 @@ var byWorker = []string{
 	"batch_partition", // which of two updates finds that they list one code
 	"lease_until",     // of the worker that wrote the row
 	"decided_at",      // the time of the batch that decided a credit
+	"clicks_seen",     // batches again
+	"members_seen",
 }
 
 // tables are compared row by row, found by their key. What the pipeline reads

@@ -144,7 +144,7 @@ func (p *Pipeline) work(ctx context.Context, part *partition, bounds pipeline.Bo
 
 // decide takes a batch through look-up and claims to what it decides.
 func (p *Pipeline) decide(ctx context.Context, part *partition, bounds pipeline.Bounds, work pipeline.Work) (facts []byte, err error) {
-	if err := work.LookUp(ctx, p.progress()); err != nil {
+	if err := work.LookUp(ctx, p.progress(part.stage)); err != nil {
 		return nil, fmt.Errorf("look up: %w", err)
 	}
 	if facts, err = work.Facts(); err != nil {

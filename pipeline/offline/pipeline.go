@@ -11,7 +11,6 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/recall"
-	"github.com/grapevinehq/grapevine/pipeline/stage/members"
 	"github.com/grapevinehq/grapevine/pipeline/stages"
 	"github.com/grapevinehq/grapevine/pipeline/volatile"
 )
@@ -42,7 +41,7 @@ type Pipeline struct {
 	store    *volatile.Store
 	catalogs catalogs
 	parts    map[place]*partition
-	members  []uint64 // by partition of members, the last batch: how far the barrier lets others see
+	done     map[string][]uint64 // by topic and partition, the last batch: how far the barrier lets others see
 }
 
 // place is a partition of a topic.
@@ -64,7 +63,7 @@ func New(o Options) *Pipeline {
 	}
 	p := &Pipeline{
 		options: o, stages: map[string]pipeline.Stage{}, store: volatile.New(),
-		catalogs: catalogs{}, parts: map[place]*partition{},
+		catalogs: catalogs{}, parts: map[place]*partition{}, done: map[string][]uint64{},
 	}
 	p.Decide(o.Catalog)
 	for _, s := range stages.New(stages.Options{
@@ -100,19 +99,22 @@ func (p *Pipeline) Decide(catalog *program.Catalog) {
 // same end have equal ones.
 func (p *Pipeline) Remembered() string { return p.store.String() }
 
-// progress is what the barrier tells: all that was worked, by partition of the
-// topics that others wait for.
-func (p *Pipeline) progress() pipeline.Progress {
-	return pipeline.Progress{Numbers: map[string][]uint64{members.Topic: p.members}}
+// progress is what the barrier tells a stage: all that was worked of the topics
+// that it waits for.
+func (p *Pipeline) progress(of pipeline.Stage) pipeline.Progress {
+	numbers := map[string][]uint64{}
+	for _, topic := range of.WaitsFor() {
+		numbers[topic] = p.done[topic]
+	}
+	return pipeline.Progress{Numbers: numbers}
 }
 
 // worked notes a batch that is done.
 func (p *Pipeline) worked(b pipeline.Bounds) {
-	if b.Partition.Topic != members.Topic {
-		return
+	done := p.done[b.Partition.Topic]
+	for len(done) <= b.Partition.ID {
+		done = append(done, 0)
 	}
-	for len(p.members) <= b.Partition.ID {
-		p.members = append(p.members, 0)
-	}
-	p.members[b.Partition.ID] = b.Number
+	done[b.Partition.ID] = b.Number
+	p.done[b.Partition.Topic] = done
 }

@@ -69,6 +69,9 @@ func (t *Tables) Rows(table string) (all []Row) {
 	return all
 }
 
+// Blocks are the same rows as they were written, a block for each batch.
+func (t *Tables) Blocks(table string) []pipeline.Block { return t.blocks[table] }
+
 // Write adds the rows of a batch.
 func (t *Tables) Write(blocks []pipeline.Block) error {
 	for i := range blocks {

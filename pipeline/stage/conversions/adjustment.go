@@ -32,7 +32,7 @@ func (d *decider) apply(made *decision, n string, c *conversion, stored storedAd
 		return err
 	}
 	made.Applied = append(made.Applied, adjustmentRow{
-		Adjustment: stored, Offset: offset, Minor: moved.Minor, Counts: moved.Counts, Day: c.Day, Time: c.Time, Currency: c.Currency,
+		Adjustment: stored, Offset: offset, Minor: moved.Minor, Original: moved.Original, Counts: moved.Counts, Day: c.Day, Time: c.Time, Currency: c.Currency,
 	})
 	d.saveConversion(n, c)
 	if counted != moved.Counts {

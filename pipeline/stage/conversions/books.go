@@ -19,7 +19,7 @@ func (b *books) add(k *work, d *decision, e *entry) {
 	at := place{k.bounds.Partition.Topic, k.bounds.Partition.ID, k.records[d.Index].Offset}
 	switch e.Type {
 	case event.TypeConversion:
-		b.conversions.add(d, &e.Conversion, at, k.bounds.Revision)
+		b.conversions.add(d, &e.Conversion, at, k.bounds.Revision, k.record.Seen)
 		b.attributions.add(d, &e.Conversion, at)
 	case event.TypeIdentityLink:
 		b.links.add(&e.Link, at)

@@ -68,7 +68,7 @@ type decider struct {
 // newDecider begins a pass.
 func newDecider(k *work) *decider {
 	d := &decider{work: k, dirty: make(map[string]func() ([]byte, error)), nextExpiry: math.MaxInt64}
-	k.record, k.encoded, k.begun = record{}, nil, nil // what follows changes the facts
+	k.record, k.encoded, k.begun = record{Seen: k.facts.Seen}, nil, nil // what follows changes the facts
 	d.settle()
 	for _, x := range k.facts.Expiring {
 		d.expiries = append(d.expiries, x)

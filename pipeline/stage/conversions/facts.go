@@ -29,6 +29,16 @@ type facts struct {
 	Takings  map[string]taking `cbor:"15,keyasint,omitempty"` // by identity, of events that wait or waited in vain
 	Coupons  map[string]string `cbor:"10,keyasint,omitempty"` // org, code, time
 	Stats    map[string]Stats  `cbor:"16,keyasint,omitempty"` // org, member; of those that rules look at
+	// Seen is how far other topics were sure to be known.
+	Seen seen `cbor:"17,keyasint,omitempty"`
+}
+
+// seen names, by partition, the last batch that was complete when the barrier
+// opened. The books keep it: who runs the history again lets conversions see what
+// they saw.
+type seen struct {
+	Clicks  []uint64 `cbor:"1,keyasint,omitempty"`
+	Members []uint64 `cbor:"2,keyasint,omitempty"`
 }
 
 // init makes the maps, so that they can be written to.

@@ -3,6 +3,7 @@ package conversions
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/grapevinehq/grapevine/pipeline"
@@ -21,7 +22,10 @@ func (k *work) LookUp(ctx context.Context, progress pipeline.Progress) (err erro
 		return err
 	}
 	k.begun = nil
-	k.facts, k.linked = facts{TimedOut: progress.TimedOut}, nil
+	k.facts, k.linked = facts{
+		TimedOut: progress.TimedOut,
+		Seen:     seen{slices.Clone(progress.Numbers[clicksTopic]), slices.Clone(progress.Numbers[membersTopic])},
+	}, nil
 	k.facts.init()
 	if k.moves, err = k.archive.Plan(ctx, k.bounds, movesAtMost+movesAnEvent*len(k.records)); err != nil {
 		return err

@@ -17,6 +17,7 @@ type record struct {
 	Writes    []write      `cbor:"2,keyasint,omitempty"`
 	// Moves are values that go from the hot memory to the archive.
 	Moves archive.Moves `cbor:"4,keyasint"`
+	Seen  seen          `cbor:"5,keyasint,omitempty"`
 }
 
 // write is one value of the partition's memory; nil deletes it.
@@ -69,6 +70,7 @@ type adjustmentRow struct {
 	Adjustment storedAdjustment `cbor:"1,keyasint"`
 	Offset     int64            `cbor:"2,keyasint"`
 	Minor      int64            `cbor:"3,keyasint,omitempty"` // signed
+	Original   int64            `cbor:"8,keyasint,omitempty"` // the same, in the conversion's currency
 	Counts     bool             `cbor:"4,keyasint,omitempty"`
 	Day        int32            `cbor:"5,keyasint,omitempty"` // the conversion's
 	Time       int64            `cbor:"6,keyasint,omitempty"` // the conversion's

@@ -16,10 +16,11 @@ type conversionRows struct {
 	metadata                                                                                 []map[string]string
 	candidates, skipped                                                                      [][]string
 	touchedAt                                                                                [][]int64
+	clicksSeen, membersSeen                                                                  [][]uint64
 	margin                                                                                   []*float64
 }
 
-func (r *conversionRows) add(d *decision, c *event.Conversion, at place, revision string) {
+func (r *conversionRows) add(d *decision, c *event.Conversion, at place, revision string, known seen) {
 	r.addEnvelope(&c.Envelope, at)
 	r.conversionID = append(r.conversionID, c.ConversionID)
 	r.customerID = append(r.customerID, c.CustomerID)
@@ -53,6 +54,8 @@ func (r *conversionRows) add(d *decision, c *event.Conversion, at place, revisio
 		times[i] = d.Seen[i].Touch.Time
 	}
 	r.touchedAt = append(r.touchedAt, times)
+	r.clicksSeen = append(r.clicksSeen, known.Clicks)
+	r.membersSeen = append(r.membersSeen, known.Members)
 }
 
 func (r *conversionRows) block() pipeline.Block {
@@ -80,6 +83,8 @@ func (r *conversionRows) block() pipeline.Block {
 		pipeline.Column{Name: "candidates", Data: r.candidates},
 		pipeline.Column{Name: "skipped", Data: r.skipped},
 		pipeline.Column{Name: "touched_at", Data: r.touchedAt},
+		pipeline.Column{Name: "clicks_seen", Data: r.clicksSeen},
+		pipeline.Column{Name: "members_seen", Data: r.membersSeen},
 	)
 }
 
@@ -154,7 +159,7 @@ func described(candidates []attribution.Candidate) (considered, skipped []string
 type adjustmentRows struct {
 	origin
 	conversionID, customerID, kind, reason, currency []string
-	amount                                           []int64
+	amount, original                                 []int64
 	counts                                           []uint8
 	day                                              []int32
 }
@@ -167,6 +172,7 @@ func (r *adjustmentRows) add(row *adjustmentRow, orgID, programID string, at pla
 	r.kind = append(r.kind, string(a.Kind))
 	r.reason = append(r.reason, a.Reason)
 	r.amount = append(r.amount, row.Minor)
+	r.original = append(r.original, row.Original)
 	r.counts = append(r.counts, flag(row.Counts))
 	r.currency = append(r.currency, row.Currency)
 	r.day = append(r.day, row.Day)
@@ -178,6 +184,7 @@ func (r *adjustmentRows) block() pipeline.Block {
 		pipeline.Column{Name: "customer_id", Data: r.customerID},
 		pipeline.Column{Name: "kind", Data: r.kind},
 		pipeline.Column{Name: "amount_minor", Data: r.amount},
+		pipeline.Column{Name: "original_amount_minor", Data: r.original},
 		pipeline.Column{Name: "counts_after", Data: r.counts},
 		pipeline.Column{Name: "reason", Data: r.reason},
 		pipeline.Column{Name: "currency", Data: r.currency},

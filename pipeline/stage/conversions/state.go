@@ -74,8 +74,9 @@ type beneficiary struct {
 
 // change is what an adjustment does to its conversion.
 type change struct {
-	Minor  int64 // signed, in the program's currency
-	Counts bool  // after it
+	Minor    int64 // signed, in the program's currency
+	Original int64 // signed, in the conversion's currency
+	Counts   bool  // after it
 }
 
 // adjust applies an adjustment (§4, §9 (16), (17)): the net amount moves in the
@@ -109,7 +110,7 @@ func (c *conversion) adjust(a *event.Adjustment) (change, error) {
 	case net > 0:
 		counts = true
 	}
-	moved := change{Minor: minor - c.NetMinor, Counts: counts}
+	moved := change{Minor: minor - c.NetMinor, Original: net - c.Net, Counts: counts}
 	c.Net, c.NetMinor, c.Counts, c.Cancelled = net, minor, counts, cancelled
 	c.Applied++
 	return moved, nil

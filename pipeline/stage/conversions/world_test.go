@@ -284,6 +284,8 @@ func row(t testing.TB, b pipeline.Block, i int) golden.Row {
 			r[name] = data[i]
 		case [][]int64:
 			r[name] = data[i]
+		case [][]uint64:
+			r[name] = data[i]
 		case []map[string]string:
 			r[name] = data[i]
 		case []*float64:
@@ -311,6 +313,8 @@ func lengthOf(data any) int {
 	case []uint8:
 		return len(data)
 	case [][]string:
+		return len(data)
+	case [][]uint64:
 		return len(data)
 	case [][]int64:
 		return len(data)
