@@ -37,6 +37,7 @@ orgs:
         versions:
           - {valid_from: 2025-01-01T00:00:00Z, currency: JPY,
              attribution: {model: time_decay, half_life: 7h, binding: none, order: [click, coupon, touch], shadow: [linear]}}
+          - {valid_from: 2025-03-02T12:00:00Z, currency: JPY}
       - id: r
         versions:
           - {valid_from: 2025-01-01T00:00:00Z, currency: KWD, attribution: {model: position_based, order: [coupon, touch]}}
@@ -71,7 +72,9 @@ var (
 				shadow: []string{"linear", "first_click"}, binds: true, convertsAt: map[string]*big.Rat{"EUR": rat("1.0825")}, before: map[string]*big.Rat{"EUR": rat("1.0825")}},
 		},
 		"q": {{from: oracleYear, currency: "JPY", name: "2025-01-01T00:00:00Z", model: "time_decay", window: 720, half: 7, order: []string{"click", "coupon", "touch"},
-			shadow: []string{"linear"}, convertsAt: map[string]*big.Rat{"EUR": rat("163.4")}, before: map[string]*big.Rat{"EUR": rat("163.4")}}},
+			shadow: []string{"linear"}, convertsAt: map[string]*big.Rat{"EUR": rat("163.4")}, before: map[string]*big.Rat{"EUR": rat("163.4")}},
+			{from: 36, currency: "JPY", name: "2025-03-02T12:00:00Z", model: "last_click", window: 720, half: 168, order: oracleOrder,
+				binds: true, convertsAt: map[string]*big.Rat{"EUR": rat("163.4")}, before: map[string]*big.Rat{"EUR": rat("163.4")}}},
 		"r": {{from: oracleYear, currency: "KWD", name: "2025-01-01T00:00:00Z", model: "position_based", window: 720, half: 168, order: []string{"coupon", "touch"},
 			binds: true, convertsAt: map[string]*big.Rat{"JPY": rat("0.00203")}, before: map[string]*big.Rat{"JPY": rat("0.00203")}}},
 	}
@@ -460,13 +463,18 @@ func weights(model string, touches []oracleTouch, half int64) []*big.Rat {
 		case model == "position_based":
 			list[i] = big.NewRat(1, 5*int64(n-2))
 		case model == "time_decay":
-			power(rootOfHalf(half), touches[n-1].hours-t.hours).Rat(list[i])
+			if rootsOfHalf[half] == nil {
+				rootsOfHalf[half] = rootOfHalf(half)
+			}
+			power(rootsOfHalf[half], touches[n-1].hours-t.hours).Rat(list[i])
 		}
 	}
 	return list
 }
 
 const oracleBits = 400
+
+var rootsOfHalf = map[int64]*big.Float{}
 
 // rootOfHalf is the n-th root of 1/2, by halving the interval that it lies in.
 func rootOfHalf(n int64) *big.Float {
@@ -522,7 +530,7 @@ func splitBy(total int64, weights []*big.Rat) []int64 {
 func drawn(t *rapid.T, id string) (e sent, hours int64) {
 	pick := func(what string, n int) string { return fmt.Sprint(what, rapid.IntRange(0, n-1).Draw(t, what)) }
 	hours = rapid.Int64Range(-30, 80).Draw(t, "hours")
-	more := data{"customer_id": pick("c", 2), "program": rapid.SampledFrom([]string{"p", "p", "p", "q", "r", "nope"}).Draw(t, "program")}
+	more := data{"customer_id": pick("c", 2), "program": rapid.SampledFrom([]string{"p", "p", "p", "q", "q", "q", "r", "nope"}).Draw(t, "program")}
 	maybe := func(field, value string) {
 		if rapid.Bool().Draw(t, field) {
 			more[field] = value
@@ -554,7 +562,7 @@ func drawn(t *rapid.T, id string) (e sent, hours int64) {
 
 // populate draws touches and the histories of members.
 func (s *scene) populate(t *rapid.T) {
-	for i := range rapid.IntRange(0, 40).Draw(t, "touches") {
+	for i := range rapid.IntRange(8, 40).Draw(t, "touches") {
 		c := clicked{org: "o", program: rapid.SampledFrom([]string{"p", "p", "q", "r"}).Draw(t, "program"), visitor: fmt.Sprint("v", rapid.IntRange(0, 1).Draw(t, "v"))}
 		c.Time, c.ClickID = at(rapid.Int64Range(-40, 70).Draw(t, "hours")), fmt.Sprint("k", i)
 		c.ReferrerID = rapid.SampledFrom([]string{"ann", "bob", "bob", "cal", "dan", "c0"}).Draw(t, "referrer")
@@ -582,7 +590,7 @@ func TestStage_does_what_the_oracle_says(t *testing.T) {
 		var events []sent
 		var times []int64
 		clock := int64(0)
-		for i := range rapid.IntRange(1, 30).Draw(rt, "events") {
+		for i := range rapid.IntRange(12, 40).Draw(rt, "events") {
 			if i > 0 && rapid.IntRange(0, 7).Draw(rt, "again") == 0 {
 				again := rapid.IntRange(0, i-1).Draw(rt, "event")
 				events, times = append(events, events[again]), append(times, times[again])
