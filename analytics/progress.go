@@ -100,7 +100,7 @@ WITH mine AS (SELECT reward_id FROM rewards WHERE org_id = ? AND program_id = ? 
 SELECT
     if(apart, rule, '') AS of_rule, if(apart, reward_period, '') AS of_period, if(apart, tier, '') AS of_tier, reward_currency, reward_unit,
     sum(earned), sumIf(net, last_status = 'pending'), sumIf(net, last_status = 'approved'), sum(held), sum(earned - net),
-    sum(fulfilled), sum(net), sum(greatest(fulfilled - net, 0))
+    sum(fulfilled), sum(net), greatest(sum(fulfilled) - sum(net), 0)
 FROM
 (
     SELECT *, (rule, reward_period, tier) IN (SELECT rule, period, tier FROM asked) AS apart

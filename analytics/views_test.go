@@ -141,10 +141,10 @@ func TestRewardBalances_tell_earned_reversed_held_and_overpaid(t *testing.T) {
 		"quantity": []int64{0, 0, 0, 0, 0, 0, 9}, "remaining_quantity": []int64{0, 0, 0, 0, 0, 0, 9}, "withheld": []int64{0, 0, 0, 70, 0, 0, 0},
 	}))
 	write(t, b, batch(2, 0, 1), block(t, b, "fulfillments", 1, values{
-		"org_id": []string{"o"}, "program_id": []string{"p"}, "reward_id": []string{"c"}, "event_type": []string{"fulfilled"}, "amount_minor": []int64{40},
+		"org_id": []string{"o"}, "program_id": []string{"p"}, "reward_id": []string{"c"}, "event_type": []string{"fulfilled"}, "amount_minor": []int64{160}, // 120 of it are made up by a
 	}))
 	got := ask(t, b, "SELECT currency, unit, earned, pending, approved, reversed, fulfilled, net, held, overpaid FROM reward_balances ORDER BY currency")
-	want := []string{" points 9 0 9 0 0 9 0 0", "EUR  190 120 0 70 40 120 70 40"}
+	want := []string{" points 9 0 9 0 0 9 0 0", "EUR  190 120 0 70 160 120 70 40"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -73,7 +73,7 @@ type Balance struct {
 	Reversed  int64  `json:"reversed" jsonschema_description:"What was taken back: earned - net"`
 	Fulfilled int64  `json:"fulfilled" jsonschema_description:"What was fulfilled"`
 	Net       int64  `json:"net" jsonschema_description:"earned - reversed"`
-	Overpaid  int64  `json:"overpaid" jsonschema_description:"What was fulfilled beyond net, reward by reward"`
+	Overpaid  int64  `json:"overpaid" jsonschema_description:"What was fulfilled beyond net: fulfilled - net where that is above 0"`
 }
 
 // add adds up two balances of one currency or unit.
@@ -85,5 +85,5 @@ func (b *Balance) add(o Balance) {
 	b.Reversed += o.Reversed
 	b.Fulfilled += o.Fulfilled
 	b.Net += o.Net
-	b.Overpaid += o.Overpaid
+	b.Overpaid = max(b.Fulfilled-b.Net, 0)
 }

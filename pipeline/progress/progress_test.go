@@ -154,14 +154,14 @@ func TestTell_adds_up_rewards_and_tells_those_of_a_tier_apart(t *testing.T) {
 	asked := progress.Ask(shop(t), "ann", ms(t, "2026-11-24T10:00:00Z"))
 	a := progress.Answer{Rewards: []progress.Rewards{
 		{Balance: progress.Balance{Unit: "points", Earned: 5, Approved: 5, Net: 5}},
-		{Balance: progress.Balance{Currency: "EUR", Earned: 100, Pending: 60, Approved: 20, Net: 80, Reversed: 20, Fulfilled: 30, Overpaid: 10}},
+		{Balance: progress.Balance{Currency: "EUR", Earned: 100, Pending: 60, Approved: 20, Net: 80, Reversed: 20, Fulfilled: 30}},
 		{Of: progress.Tier{RuleID: "friends", Period: "lifetime", TierID: "bronze"}, Balance: progress.Balance{Unit: "points", Earned: 500, Approved: 500, Net: 500}},
-		{Of: progress.Tier{RuleID: "friends", Period: "lifetime", TierID: "gold"}, Balance: progress.Balance{Currency: "EUR", Earned: 7, Reversed: 7}},
+		{Of: progress.Tier{RuleID: "friends", Period: "lifetime", TierID: "gold"}, Balance: progress.Balance{Currency: "EUR", Earned: 7, Reversed: 7, Fulfilled: 7, Overpaid: 7}},
 		{Of: progress.Tier{RuleID: "revenue", Period: "2026-11", TierID: "k1"}, Balance: progress.Balance{Currency: "EUR", Held: 9}},
 	}}
 	p := asked.Tell(a)
 	want := []progress.Balance{
-		{Currency: "EUR", Earned: 107, Pending: 60, Approved: 20, Net: 80, Reversed: 27, Fulfilled: 30, Overpaid: 10, Held: 9},
+		{Currency: "EUR", Earned: 107, Pending: 60, Approved: 20, Net: 80, Reversed: 27, Fulfilled: 37, Held: 9},
 		{Unit: "points", Earned: 505, Approved: 505, Net: 505},
 	}
 	if !slices.Equal(p.Rewards, want) {

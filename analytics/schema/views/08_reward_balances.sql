@@ -1,5 +1,6 @@
--- Everything is in minor units of currency, or in units. What was fulfilled
--- counts reward by reward: too much of one is not made up by another.
+-- Everything is in minor units of currency, or in units. What was fulfilled of a
+-- reward that is worth less now is made up by what is left of others: only the rest
+-- is overpaid.
 CREATE OR REPLACE VIEW reward_balances
 (
     org_id         String COMMENT 'Organisation',
@@ -14,7 +15,7 @@ CREATE OR REPLACE VIEW reward_balances
     fulfilled      Int64  COMMENT 'What was fulfilled',
     net            Int64  COMMENT 'Net value: earned - reversed, not less by what is fulfilled',
     held           Int64  COMMENT 'What is withheld by a limit or budget; not part of net',
-    overpaid       Int64  COMMENT 'What was fulfilled beyond net, reward by reward'
+    overpaid       Int64  COMMENT 'What was fulfilled beyond net: fulfilled - net where that is above 0'
 )
 SQL SECURITY INVOKER
 AS SELECT
@@ -30,7 +31,7 @@ AS SELECT
     sum(r_fulfilled) AS fulfilled,
     sum(r_net) AS net,
     sum(r_held) AS held,
-    sum(greatest(r_fulfilled - r_net, 0)) AS overpaid
+    greatest(fulfilled - net, 0) AS overpaid
 FROM
 (
     SELECT
