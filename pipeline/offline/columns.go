@@ -7,17 +7,30 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline"
 )
 
-// columns reads a block. What is missing or of another type is told at the end.
-type columns struct {
+// Columns reads a block. What is missing or of another type is told by Err, at the
+// end.
+type Columns struct {
 	block *pipeline.Block
 	err   error
 }
 
-func (c *columns) texts(name string) []string  { return column[string](c, name) }
-func (c *columns) numbers(name string) []int64 { return column[int64](c, name) }
+// ColumnsOf reads a block.
+func ColumnsOf(b *pipeline.Block) *Columns { return &Columns{block: b} }
+
+// Rows is how many rows the block has.
+func (c *Columns) Rows() int { return c.block.Rows }
+
+// Texts are the values of a column of text, in any case as many as there are rows.
+func (c *Columns) Texts(name string) []string { return column[string](c, name) }
+
+// Numbers are the values of a column of whole numbers, likewise.
+func (c *Columns) Numbers(name string) []int64 { return column[int64](c, name) }
+
+// Err is set when a column that was asked for is not there.
+func (c *Columns) Err() error { return c.err }
 
 // column are the values of one column, in any case as many as there are rows.
-func column[T any](c *columns, name string) []T {
+func column[T any](c *Columns, name string) []T {
 	for i := range c.block.Columns {
 		if c.block.Columns[i].Name != name {
 			continue

@@ -1,7 +1,6 @@
 package offline
 
 import (
-	"context"
 	"math"
 	"math/big"
 
@@ -52,34 +51,39 @@ func (f *figures) revenue() int64 {
 	return math.MaxInt64
 }
 
-func (t *Tables) writeFigures(c *columns) {
-	orgs, programs, ids, roles := c.texts("org_id"), c.texts("program_id"), c.texts("conversion_id"), c.texts("role")
-	who, sequences, times := c.texts("beneficiary_id"), c.numbers("sequence"), c.numbers("conversion_time")
-	ppm, minor, counts := c.numbers("credit_ppm"), c.numbers("credited_minor"), column[uint8](c, "counts")
+// Figures are those of all members, by the rows of credits.
+type Figures map[reward.Person]*figures
+
+// Take takes rows of credits.
+func (f Figures) Take(c *Columns) {
+	orgs, programs, ids, roles := c.Texts("org_id"), c.Texts("program_id"), c.Texts("conversion_id"), c.Texts("role")
+	who, sequences, times := c.Texts("beneficiary_id"), c.Numbers("sequence"), c.Numbers("conversion_time")
+	ppm, minor, counts := c.Numbers("credit_ppm"), c.Numbers("credited_minor"), column[uint8](c, "counts")
 	for i := range orgs {
 		if roles[i] != string(event.RoleReferrer) {
 			continue
 		}
 		p := reward.Person{OrgID: orgs[i], ID: who[i]}
-		if t.figures[p] == nil {
-			t.figures[p] = &figures{}
+		if f[p] == nil {
+			f[p] = &figures{}
 		}
 		of := conversions.ConversionQuery{OrgID: orgs[i], ProgramID: programs[i], ConversionID: ids[i]}
-		t.figures[p].credit(of, credited{sequences[i], ppm[i], minor[i]}, counts[i] == 1, times[i])
+		f[p].credit(of, credited{sequences[i], ppm[i], minor[i]}, counts[i] == 1, times[i])
 	}
 }
 
-// Stats implements conversions.Books.
-func (t *Tables) Stats(_ context.Context, of program.Stats, queries []conversions.StatsQuery) ([]conversions.Stats, error) {
+// StatsOf answers conversions.Books: those figures of members that are asked for,
+// by what credits tell and by the unique clicks of each member.
+func StatsOf(of program.Stats, queries []conversions.StatsQuery, credited Figures, unique map[reward.Person]int64) []conversions.Stats {
 	answers := make([]conversions.Stats, len(queries))
 	for i, q := range queries {
 		p := reward.Person{OrgID: q.OrgID, ID: q.MemberID}
-		if f := t.figures[p]; f != nil && of&^program.StatUniqueClicks != 0 {
+		if f := credited[p]; f != nil && of&^program.StatUniqueClicks != 0 {
 			answers[i].ConversionsPPM, answers[i].RevenueMinor, answers[i].LastConversionAt = f.ppm, f.revenue(), f.latest
 		}
 		if of&program.StatUniqueClicks != 0 {
-			answers[i].UniqueClicks = t.unique[p]
+			answers[i].UniqueClicks = unique[p]
 		}
 	}
-	return answers, nil
+	return answers
 }

@@ -7,15 +7,16 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/attribution"
 	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
 	"github.com/grapevinehq/grapevine/pipeline/stage/conversions"
-	"github.com/grapevinehq/grapevine/pipeline/stage/fulfillments"
 	"github.com/grapevinehq/grapevine/pipeline/stages"
 )
 
 // Tables are the books of a run: all rows that it wrote, and the answers to what
 // stages ask of them, as the tables in ClickHouse give them.
 type Tables struct {
+	Standings
 	blocks map[string][]pipeline.Block
 
 	visitors    map[attribution.VisitorQuery][]attribution.Touch // From and To are 0 in the keys
@@ -23,8 +24,7 @@ type Tables struct {
 	unique      map[reward.Person]int64
 	conversions map[conversions.ConversionQuery]conversions.Stored
 	credits     map[taken]bool
-	figures     map[reward.Person]*figures
-	rewards     map[fulfillments.RewardQuery]*standing
+	figures     Figures
 	archived    map[cold][]byte
 }
 
@@ -44,20 +44,13 @@ type taken struct {
 	role, beneficiary        string
 }
 
-// standing is what is known of a reward, after its event of that sequence.
-type standing struct {
-	fulfillments.Reward
-	first, last int64 // sequences
-}
-
 // NewTables makes tables without rows.
 func NewTables() *Tables {
 	return &Tables{
 		blocks: map[string][]pipeline.Block{}, visitors: map[attribution.VisitorQuery][]attribution.Touch{},
 		clicks: map[attribution.ClickQuery][]attribution.Touch{}, unique: map[reward.Person]int64{},
 		conversions: map[conversions.ConversionQuery]conversions.Stored{}, credits: map[taken]bool{},
-		figures: map[reward.Person]*figures{}, rewards: map[fulfillments.RewardQuery]*standing{},
-		archived: map[cold][]byte{},
+		figures: Figures{}, Standings: Standings{}, archived: map[cold][]byte{},
 	}
 }
 
@@ -75,33 +68,33 @@ func (t *Tables) Blocks(table string) []pipeline.Block { return t.blocks[table] 
 // Write adds the rows of a batch.
 func (t *Tables) Write(blocks []pipeline.Block) error {
 	for i := range blocks {
-		c := columns{block: &blocks[i]}
+		c := ColumnsOf(&blocks[i])
 		t.blocks[blocks[i].Table] = append(t.blocks[blocks[i].Table], blocks[i])
 		switch blocks[i].Table {
 		case "clicks":
-			t.writeClicks(&c)
+			t.writeClicks(c)
 		case "conversions":
-			t.writeConversions(&c)
+			t.writeConversions(c)
 		case "credits":
-			t.writeCredits(&c)
-			t.writeFigures(&c)
+			t.writeCredits(c)
+			t.figures.Take(c)
 		case "rewards":
-			t.writeRewards(&c)
+			t.TakeRewards(c)
 		case "fulfillments":
-			t.writeFulfillments(&c)
+			t.TakeFulfillments(c)
 		case archive.Table:
-			t.writeArchive(&c)
+			t.writeArchive(c)
 		}
-		if c.err != nil {
-			return c.err
+		if err := c.Err(); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (t *Tables) writeClicks(c *columns) {
-	orgs, programs, visitors, ids := c.texts("org_id"), c.texts("program_id"), c.texts("visitor_id"), c.texts("click_id")
-	referrers, verdicts, times := c.texts("referrer_id"), c.texts("verdict"), c.numbers("time")
+func (t *Tables) writeClicks(c *Columns) {
+	orgs, programs, visitors, ids := c.Texts("org_id"), c.Texts("program_id"), c.Texts("visitor_id"), c.Texts("click_id")
+	referrers, verdicts, times := c.Texts("referrer_id"), c.Texts("verdict"), c.Numbers("time")
 	for i := range orgs {
 		if verdicts[i] != "unique" {
 			continue
@@ -115,9 +108,9 @@ func (t *Tables) writeClicks(c *columns) {
 	}
 }
 
-func (t *Tables) writeConversions(c *columns) {
-	orgs, programs, ids := c.texts("org_id"), c.texts("program_id"), c.texts("conversion_id")
-	customers, verdicts := c.texts("customer_id"), c.texts("verdict")
+func (t *Tables) writeConversions(c *Columns) {
+	orgs, programs, ids := c.Texts("org_id"), c.Texts("program_id"), c.Texts("conversion_id")
+	customers, verdicts := c.Texts("customer_id"), c.Texts("verdict")
 	for i := range orgs {
 		if verdicts[i] == "inactive" {
 			continue
@@ -132,53 +125,12 @@ func (t *Tables) writeConversions(c *columns) {
 	}
 }
 
-func (t *Tables) writeCredits(c *columns) {
-	orgs, programs, ids := c.texts("org_id"), c.texts("program_id"), c.texts("conversion_id")
-	roles, beneficiaries, sequences := c.texts("role"), c.texts("beneficiary_id"), c.numbers("sequence")
+func (t *Tables) writeCredits(c *Columns) {
+	orgs, programs, ids := c.Texts("org_id"), c.Texts("program_id"), c.Texts("conversion_id")
+	roles, beneficiaries, sequences := c.Texts("role"), c.Texts("beneficiary_id"), c.Numbers("sequence")
 	for i := range orgs {
 		t.credits[taken{orgs[i], programs[i], ids[i], sequences[i], roles[i], beneficiaries[i]}] = true
 	}
-}
-
-func (t *Tables) writeRewards(c *columns) {
-	orgs, programs, ids, sequences := c.texts("org_id"), c.texts("program_id"), c.texts("reward_id"), c.numbers("sequence")
-	beneficiaries, roles, rules := c.texts("beneficiary_id"), c.texts("beneficiary_role"), c.texts("rule_id")
-	own, tiers, periods, occurrences := c.texts("reward"), c.texts("tier_id"), c.texts("period"), c.numbers("occurrence")
-	currencies, units, causes := c.texts("currency"), c.texts("unit"), c.texts("conversion_id")
-	money, quantities := c.numbers("remaining_minor"), c.numbers("remaining_quantity")
-	for i := range orgs {
-		s := t.standing(fulfillments.RewardQuery{OrgID: orgs[i], ProgramID: programs[i], RewardID: ids[i]})
-		if !s.Known {
-			s.Known, s.first, s.last = true, sequences[i], sequences[i]
-			s.BeneficiaryID, s.Role, s.RuleID, s.OwnID = beneficiaries[i], event.Role(roles[i]), rules[i], own[i]
-			s.TierID, s.Period, s.Occurrence, s.Currency, s.Unit = tiers[i], periods[i], occurrences[i], currencies[i], units[i]
-		}
-		if sequences[i] <= s.first {
-			s.first, s.ConversionID = sequences[i], causes[i]
-		}
-		if sequences[i] >= s.last {
-			s.last, s.Remaining = sequences[i], money[i]+quantities[i]
-		}
-	}
-}
-
-func (t *Tables) writeFulfillments(c *columns) {
-	orgs, programs, ids, kinds := c.texts("org_id"), c.texts("program_id"), c.texts("reward_id"), c.texts("event_type")
-	money, quantities := c.numbers("amount_minor"), c.numbers("quantity")
-	for i := range orgs {
-		if kinds[i] == "fulfilled" {
-			t.standing(fulfillments.RewardQuery{OrgID: orgs[i], ProgramID: programs[i], RewardID: ids[i]}).Fulfilled += money[i] + quantities[i]
-		}
-	}
-}
-
-func (t *Tables) standing(q fulfillments.RewardQuery) *standing {
-	s := t.rewards[q]
-	if s == nil {
-		s = new(standing)
-		t.rewards[q] = s
-	}
-	return s
 }
 
 // ByVisitor implements attribution.Touches.
@@ -228,6 +180,11 @@ func (t *Tables) Taken(_ context.Context, credits []*event.Credit) ([]bool, erro
 	return answers, nil
 }
 
+// Stats implements conversions.Books.
+func (t *Tables) Stats(_ context.Context, of program.Stats, queries []conversions.StatsQuery) ([]conversions.Stats, error) {
+	return StatsOf(of, queries, t.figures, t.unique), nil
+}
+
 // UniqueClicks implements credits.Books.
 func (t *Tables) UniqueClicks(_ context.Context, members []reward.Person) ([]int64, error) {
 	answers := make([]int64, len(members))
@@ -237,19 +194,8 @@ func (t *Tables) UniqueClicks(_ context.Context, members []reward.Person) ([]int
 	return answers, nil
 }
 
-// Rewards implements fulfillments.Rewards.
-func (t *Tables) Rewards(_ context.Context, queries []fulfillments.RewardQuery) ([]fulfillments.Reward, error) {
-	answers := make([]fulfillments.Reward, len(queries))
-	for i, q := range queries {
-		if s := t.rewards[q]; s != nil {
-			answers[i] = s.Reward
-		}
-	}
-	return answers, nil
-}
-
-func (t *Tables) writeArchive(c *columns) {
-	topics, partitions, keys, values := c.texts("kafka_topic"), column[int32](c, "kafka_partition"), c.texts("key"), c.texts("value")
+func (t *Tables) writeArchive(c *Columns) {
+	topics, partitions, keys, values := c.Texts("kafka_topic"), column[int32](c, "kafka_partition"), c.Texts("key"), c.Texts("value")
 	for i := range keys {
 		t.archived[cold{topics[i], int(partitions[i]), keys[i]}] = []byte(values[i])
 	}
