@@ -284,12 +284,15 @@ func (b *booking) tier(key string, held *TierHeld) cause {
 // when the credit is booked. rule may be nil: then the event has no texts. reason
 // is why, if the value falls.
 func (b *booking) move(r *Reward, to int64, rule *program.Rule, why cause, reason string) {
-	if r.Final || to == r.wanted() {
+	if r.Final || to == r.wanted() && len(b.moves) == 0 {
 		return
 	}
-	if r.bounded() {
+	if r.bounded() { // whatever moved it before is still to come
 		ref := why.ref(r)
 		b.moves = append(b.moves, func() bool { return b.settle(ref, to, reason) })
+		return
+	}
+	if to == r.Net {
 		return
 	}
 	var written bool // by whoever moves it

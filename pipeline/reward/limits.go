@@ -177,16 +177,16 @@ func (t *Taking) reviewed(limit string) bool {
 		return true
 	}
 	s, found, ok := t.find(w.ref)
-	if !ok || !t.loadedLimits(&s) {
+	if !ok || found && !t.loadedLimits(&s) {
 		return false
 	}
-	if !found {
+	t.then(func() bool { return t.reviewed(limit) })
+	if !found { // never: it would wait for ever, and all behind it
 		t.ledgers.limitQueue(limit, -1, 0)
 		t.ledgers.queues.leave(head.Key, head.Member)
 		return true
 	}
 	t.unqueue(&s)
-	t.then(func() bool { return t.reviewed(limit) })
 	t.then(func() bool { return t.again(w.ref) })
 	return true
 }

@@ -1,11 +1,13 @@
 package reward_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"testing"
 	"time"
 
+	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
@@ -237,6 +239,19 @@ func TestLimit_taken_out_of_the_rule_releases_and_a_rule_that_is_gone_does_not(t
 	b.catalog, b.revision = oneRule(perConversion(program.Reward{Type: "cash", HasBasisPoints: true, BasisPoints: 1000})), 2
 	expectOutcome(t, b.revised(), "d earned 100/100; ")
 	b.check()
+}
+
+func TestLimit_whose_waiter_is_lost_lets_the_next_one_through(t *testing.T) {
+	b := newBook(t, oneRule(limited(program.Limit{Period: program.Lifetime, Count: 1})))
+	a := sale("a", 1000, "r")
+	b.take(a)
+	b.take(at(sale("lost", 1000, "r"), date(2026, 11, 1)))
+	b.take(sale("c", 1000, "r"))
+	b.number++
+	_, err := b.memory.Fill(context.Background(), pipeline.Bounds{Partition: pipeline.Partition{Topic: "credits", Incarnation: "i"}, Number: b.number, Time: b.now},
+		nil, nil, pipeline.Writes{Delete: []string{"c/o/ann/p/lost/referrer"}})
+	b.must(err)
+	expectOutcome(t, b.take(next(a, 0, false)), "a reversed 100/0; c earned 100/100; ")
 }
 
 func TestLimit_hold_of_a_released_reward_ends_when_that_of_its_conversion_does(t *testing.T) {

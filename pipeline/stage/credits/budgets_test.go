@@ -281,6 +281,25 @@ func TestBudget_in_its_queue_stand_only_rewards_that_their_limit_admits(t *testi
 	w.expect(t, "full reversed 100/0; second earned 100/100; ")
 }
 
+func TestBudget_room_given_to_more_than_the_limit_admits_goes_back(t *testing.T) {
+	rule := share()
+	rule.Limit = &program.Limit{Period: program.Lifetime, Count: 1}
+	redis, catalog := volatile.New(), budgeted(500, rule)
+	one, two := newPartition(t, catalog, redis, 1), newPartition(t, catalog, redis, 2)
+	full := worth("full", "bob", 5000)
+	one.take(full)
+	two.take(earlier(worth("first", "ann", 2000), 3000))
+	two.take(earlier(worth("second", "ann", 1000), 2000))
+	two.take(earlier(worth("other", "cid", 3000), 1000))
+	two.outcomes()
+	one.take(adjusted(full, 0)) // gives room to first and second, each of which the limit admits
+	two.settle()
+	two.expect(t, "first earned 200/200; other earned 300/300; ")
+	if state := redis.String(); !strings.Contains(state, "used 500, waiting []") {
+		t.Errorf("state\n%s", state)
+	}
+}
+
 func TestBudget_lowered_limit_calls_back_what_it_no_longer_admits(t *testing.T) {
 	with := func(count int64) *program.Catalog {
 		rule := share()
