@@ -46,15 +46,23 @@ type Archive struct {
 	memory    pipeline.Memory
 	books     Books
 	partition pipeline.Partition
-	retention func() time.Duration
+	options   Options
 
 	directory directory
 }
 
-// Open reads what is known of the partition's lists. retention is how long a
-// value stays hot after it was last written.
-func Open(ctx context.Context, s *pipeline.Session, books Books, retention func() time.Duration) (*Archive, error) {
-	a := &Archive{memory: s.Memory, books: books, partition: s.Partition, retention: retention}
+// Options of an archive.
+type Options struct {
+	// Moves tells of a key of the partition's memory whether its value moves to the
+	// archive when it is old. Others stay, and have no mark.
+	Moves func(key string) bool
+	// Hot is how long a value stays after a batch wrote it last.
+	Hot func() time.Duration
+}
+
+// Open reads what is known of the partition's lists.
+func Open(ctx context.Context, s *pipeline.Session, books Books, o Options) (*Archive, error) {
+	a := &Archive{memory: s.Memory, books: books, partition: s.Partition, options: o}
 	values, err := s.Memory.Get(ctx, []string{directoryKey})
 	if err == nil {
 		err = a.directory.decode(values[0])
@@ -65,14 +73,14 @@ func Open(ctx context.Context, s *pipeline.Session, books Books, retention func(
 	return a, nil
 }
 
-// Get reads hot values, nil where there is none.
+// Get reads values of the memory, those that move and others, nil where there is none.
 func (a *Archive) Get(ctx context.Context, keys []string) ([][]byte, error) {
 	values, err := a.memory.Get(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
 	for i, value := range values {
-		if value == nil {
+		if value == nil || !a.options.Moves(keys[i]) {
 			continue
 		}
 		if _, values[i], err = unmark(value); err != nil {

@@ -62,7 +62,9 @@ func newWorld(t testing.TB) *world {
 }
 
 func (w *world) open() {
-	archive, err := Open(w.t.Context(), &pipeline.Session{Partition: home, Memory: w.memory}, &w.table, func() time.Duration { return retention * time.Millisecond })
+	archive, err := Open(w.t.Context(), &pipeline.Session{Partition: home, Memory: w.memory}, &w.table, Options{
+		Moves: func(key string) bool { return key != "stays" }, Hot: func() time.Duration { return retention * time.Millisecond },
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -138,6 +140,18 @@ func TestArchive_moves_what_was_not_written_for_a_retention(t *testing.T) {
 	}
 	if w.archive.Due(1 << 40) {
 		t.Error("due, and nothing is hot")
+	}
+}
+
+func TestArchive_leaves_other_values_where_they_are(t *testing.T) {
+	w := newWorld(t)
+	w.batch(0, map[string]string{"stays": "1", "a": "1"}, 100)
+	w.batch(10*retention, nil, 100)
+	if value, hot := w.get("stays"); value != "1" || !hot {
+		t.Errorf("stays is %q, hot %v", value, hot)
+	}
+	if raw, err := w.memory.Get(t.Context(), []string{"stays"}); err != nil || string(raw[0]) != "1" {
+		t.Errorf("it lies there as %q (%v), want it without a mark", raw[0], err)
 	}
 }
 

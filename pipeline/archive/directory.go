@@ -3,7 +3,7 @@ package archive
 import (
 	"fmt"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/grapevinehq/grapevine/pipeline/codec"
 )
 
 // directoryKey is the key of the directory.
@@ -25,10 +25,10 @@ func (d *directory) decode(b []byte) error {
 		*d = directory{First: 1}
 		return nil
 	}
-	if err := cbor.Unmarshal(b, d); err != nil {
+	if err := codec.Unmarshal(b, d); err != nil {
 		return fmt.Errorf("read the directory of hot values: %w", err)
 	}
 	return nil
 }
 
-func (d *directory) encode() ([]byte, error) { return cbor.Marshal(d) }
+func (d *directory) encode() ([]byte, error) { return codec.Marshal(d) }

@@ -31,7 +31,7 @@ const (
 // move anything.
 func (a *Archive) Due(now int64) bool { return !a.directory.empty() && a.old(a.directory.FirstAt, now) }
 
-func (a *Archive) old(at, now int64) bool { return at+a.retention().Milliseconds() <= now }
+func (a *Archive) old(at, now int64) bool { return at+a.options.Hot().Milliseconds() <= now }
 
 // Plan finds what a batch moves: the values of the oldest lists, as long as those
 // are old enough, and of no further list once there are most.
@@ -113,10 +113,12 @@ func (a *Archive) readValues(ctx context.Context, m *Moves, listed []listing) er
 	return nil
 }
 
-// Write adds to what a batch writes: the values that it sets, under its mark,
-// with its list, and what it moves. What it moves and sets stays hot.
+// Write adds to what a batch writes: the values that it sets, those that may move
+// one day under its mark and with its list, and what it moves. What it moves and
+// sets stays hot.
 func (a *Archive) Write(w *pipeline.Writes, b pipeline.Bounds, sets []pipeline.KeyValue, m *Moves) error {
 	d := &a.directory
+	before := *d
 	for n := m.From; n < m.Next; n++ {
 		w.Delete = append(w.Delete, listKey(n))
 	}
@@ -127,15 +129,15 @@ func (a *Archive) Write(w *pipeline.Writes, b pipeline.Bounds, sets []pipeline.K
 		d.First, d.FirstAt = m.Next, m.NextAt
 		d.Moved = d.Moved || len(m.Values) > 0
 	}
-	if len(sets) > 0 {
+	if keys := a.set(w, b, sets); len(keys) > 0 {
+		w.Set = append(w.Set, pipeline.KeyValue{Key: listKey(b.Number), Value: encodeList(b.Time, keys)})
 		if d.empty() {
 			d.First, d.FirstAt = b.Number, b.Time
 		}
 		d.Last = b.Number
-		a.list(w, b, sets)
 	}
-	if len(sets) == 0 && m.From == m.Next {
-		return nil // the directory stands as it is
+	if *d == before && m.From == m.Next {
+		return nil
 	}
 	value, err := d.encode()
 	if err != nil {
@@ -145,13 +147,16 @@ func (a *Archive) Write(w *pipeline.Writes, b pipeline.Bounds, sets []pipeline.K
 	return nil
 }
 
-func (a *Archive) list(w *pipeline.Writes, b pipeline.Bounds, sets []pipeline.KeyValue) {
-	keys := make([]string, len(sets))
-	for i, v := range sets {
-		keys[i] = v.Key
-		w.Set = append(w.Set, pipeline.KeyValue{Key: v.Key, Value: mark(b.Number, v.Value)})
+// set adds the values, and returns the keys of those that are marked.
+func (a *Archive) set(w *pipeline.Writes, b pipeline.Bounds, sets []pipeline.KeyValue) (marked []string) {
+	for _, v := range sets {
+		if a.options.Moves(v.Key) {
+			marked = append(marked, v.Key)
+			v.Value = mark(b.Number, v.Value)
+		}
+		w.Set = append(w.Set, v)
 	}
-	w.Set = append(w.Set, pipeline.KeyValue{Key: listKey(b.Number), Value: encodeList(b.Time, keys)})
+	return marked
 }
 
 // Block are the rows of what a batch moves; no rows, no block.

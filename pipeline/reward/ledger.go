@@ -2,6 +2,7 @@ package reward
 
 import (
 	"math/big"
+	"strings"
 
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/money"
@@ -143,6 +144,17 @@ func lifetimeKey(p Person) string { return "s/" + path(p.OrgID, p.ID) }
 
 func entryKey(p Person, programID, conversion string, role event.Role) string {
 	return "c/" + path(p.OrgID, p.ID, programID, conversion, string(role))
+}
+
+// EntryKey is the key of what is known of a credit's conversion.
+func EntryKey(c *event.Credit) string { return entryOf(c) }
+
+// GrowsWithConversions tells of the key of a value whether there are the more of
+// its kind the more conversions a member has: what is known of each conversion,
+// and of each repeated step of a tier. The others are as many as a member has
+// programs, rules and periods.
+func GrowsWithConversions(key string) bool {
+	return strings.HasPrefix(key, "c/") || strings.HasPrefix(key, "r/")
 }
 
 func tallyKey(p Person, programID string, of *Part) string {

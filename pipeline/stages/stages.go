@@ -63,7 +63,7 @@ func New(o Options) []pipeline.Stage {
 		conversions.New(conversions.Options{
 			Catalogs: o.Catalogs, Touches: o.Books, Directory: directory, Books: o.Books, Hasher: o.Hasher, Recall: memory, Archive: o.Books, Hot: o.Retention, Limits: o.Limits,
 		}),
-		&credits.Stage{Catalogs: o.Catalogs, Books: o.Books, Present: o.Present, Retention: o.Retention()},
+		&credits.Stage{Catalogs: o.Catalogs, Books: o.Books, Present: o.Present, Retention: o.Retention(), Archive: o.Books, Hot: o.Retention},
 		&fulfillments.Stage{Catalogs: o.Catalogs, Rewards: o.Books, Limits: o.Limits, Recall: o.Hasher, Retention: o.Retention},
 	}
 }

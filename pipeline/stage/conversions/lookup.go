@@ -92,32 +92,46 @@ func (k *work) live(yield func(i int, e *entry) bool) {
 	}
 }
 
-// findState reads the partition's own memory of customers and conversions.
+// findState reads the partition's own memory of customers and conversions, and
+// the archive where that has none. A conversion_id that comes for the first time
+// can have no old conversion: so only those of adjustments are looked for there.
 func (k *work) findState(ctx context.Context) error {
-	var state, waits reads
+	var hot, cold reads
 	adjusted := make(map[string]bool)
 	for _, e := range k.live {
-		state.add(customerPrefix, e.customer)
+		hot.add(customerPrefix, e.customer)
 		if e.Type != event.TypeIdentityLink {
-			state.add(standingPrefix, e.standing)
-			state.add(conversionPrefix, e.conversion)
-			waits.add(waitingPrefix, e.conversion)
+			hot.add(standingPrefix, e.standing)
+			hot.add(conversionPrefix, e.conversion)
+			hot.add(waitingPrefix, e.conversion)
 		}
 		if e.Type == event.TypeAdjustment {
 			adjusted[e.conversion] = true
 		}
 	}
-	waits.addWaits()
-	if err := k.readArchived(ctx, &state, adjusted); err != nil {
+	hot.addWaits()
+	values, err := k.archive.Get(ctx, hot.keys)
+	if err != nil {
+		return fmt.Errorf("look up the state of customers, %d keys: %w", len(hot.keys), err)
+	}
+	if err := k.facts.takeAll(&hot, values); err != nil {
 		return err
 	}
-	if err := k.read(ctx, &waits); err != nil {
+	for i, value := range values {
+		if value == nil && archived(hot.keys[i]) && (hot.prefixes[i] != conversionPrefix || adjusted[hot.names[i]]) {
+			cold.add(hot.prefixes[i], hot.names[i])
+		}
+	}
+	if values, err = k.archive.Cold(ctx, cold.keys); err != nil {
+		return err
+	}
+	if err := k.facts.takeAll(&cold, values); err != nil {
 		return err
 	}
 	return k.findWaiting(ctx)
 }
 
-// read reads values of the memory into the facts.
+// read reads values of the memory into the facts: those that never leave it.
 func (k *work) read(ctx context.Context, reads *reads) error {
 	if len(reads.keys) == 0 {
 		return nil
@@ -127,29 +141,6 @@ func (k *work) read(ctx context.Context, reads *reads) error {
 		return fmt.Errorf("look up who waits, %d keys: %w", len(reads.keys), err)
 	}
 	return k.facts.takeAll(reads, values)
-}
-
-// readArchived reads values that may have moved to the archive. A conversion_id
-// that comes for the first time can have no old conversion: so only those of
-// adjustments are looked for there.
-func (k *work) readArchived(ctx context.Context, hot *reads, adjusted map[string]bool) error {
-	values, err := k.archive.Get(ctx, hot.keys)
-	if err != nil {
-		return fmt.Errorf("look up the state of customers, %d keys: %w", len(hot.keys), err)
-	}
-	if err := k.facts.takeAll(hot, values); err != nil {
-		return err
-	}
-	var cold reads
-	for i, value := range values {
-		if value == nil && (hot.prefixes[i] != conversionPrefix || adjusted[hot.names[i]]) {
-			cold.add(hot.prefixes[i], hot.names[i])
-		}
-	}
-	if values, err = k.archive.Cold(ctx, cold.keys); err != nil {
-		return err
-	}
-	return k.facts.takeAll(&cold, values)
 }
 
 // takeAll decodes what was read.

@@ -56,7 +56,7 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 
 // write adds what was decided to remember.
 func (k *work) write(to *pipeline.Writes) error {
-	var hot []pipeline.KeyValue // what may move to the archive one day
+	var sets []pipeline.KeyValue
 	for _, w := range k.record.Writes {
 		kv := pipeline.KeyValue{Key: w.Key, Value: w.Value}
 		switch {
@@ -64,13 +64,11 @@ func (k *work) write(to *pipeline.Writes) error {
 			to.Delete = append(to.Delete, w.Key)
 		case w.Append:
 			to.Append = append(to.Append, kv)
-		case archived(w.Key):
-			hot = append(hot, kv)
 		default:
-			to.Set = append(to.Set, kv)
+			sets = append(sets, kv)
 		}
 	}
-	return k.archive.Write(to, k.bounds, hot, &k.record.Moves)
+	return k.archive.Write(to, k.bounds, sets, &k.record.Moves)
 }
 
 // letter is a dead letter, with what is known of its event.

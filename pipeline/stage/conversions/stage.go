@@ -74,7 +74,7 @@ func (s *Stage) TakeOver(ctx context.Context, session *pipeline.Session) (pipeli
 	if err != nil {
 		return nil, fmt.Errorf("take over conversions of %s: %w", session.Partition, err)
 	}
-	old, err := archive.Open(ctx, session, s.options.Archive, s.options.Hot)
+	old, err := archive.Open(ctx, session, s.options.Archive, archive.Options{Moves: archived, Hot: s.options.Hot})
 	if err != nil {
 		return nil, fmt.Errorf("take over conversions of %s: %w", session.Partition, err)
 	}

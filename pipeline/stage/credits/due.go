@@ -13,6 +13,8 @@ import (
 // How much of what is due one batch does; the next goes on.
 const (
 	duePerBatch   = 1000
+	movesAtMost   = 1000 // values that move to the archive, and so many more
+	movesAnInput  = 8    // for each input
 	askedPerBatch = 200
 	manyBudgets   = 1 << 20 // more than rewards of a partition wait for
 )
@@ -83,9 +85,12 @@ func (b *work) collect(ctx context.Context) error {
 }
 
 // Due implements pipeline.Timekeeper: whether a hold has ended, a budget has given
-// room to a reward that waited, or somebody waits for room who was not looked at
-// since the configuration changed.
+// room to a reward that waited, somebody waits for room who was not looked at
+// since the configuration changed, or something is old enough for the archive.
 func (w *worker) Due(ctx context.Context, now int64) (bool, error) {
+	if w.archive.Due(now) {
+		return true, nil
+	}
 	memory := w.session.Memory
 	values, err := memory.Get(ctx, []string{reward.RevisionKey})
 	if err != nil {

@@ -74,7 +74,7 @@ func (b *work) askTaken(ctx context.Context) error {
 		if in.problems != nil || in.Type != event.TypeCredit {
 			continue
 		}
-		if c := &in.Credit; b.bounds.Time-c.DecidedAt > b.stage.Retention.Milliseconds() && !b.ledgers.Knows(c) {
+		if c := &in.Credit; b.old(c) && !b.ledgers.Knows(c) {
 			at, old = append(at, i), append(old, c)
 		}
 	}
@@ -91,6 +91,11 @@ func (b *work) askTaken(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// old tells whether the memory may have forgotten a credit.
+func (b *work) old(c *event.Credit) bool {
+	return b.bounds.Time-c.DecidedAt > b.stage.Retention.Milliseconds()
 }
 
 // askClicks reads the unique clicks of members of orgs that look at them.

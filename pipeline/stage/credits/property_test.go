@@ -98,7 +98,9 @@ type cluster struct {
 func newCluster(t *rapid.T, catalog *program.Catalog, partitions int) *cluster {
 	c := &cluster{t: t, redis: volatile.New(), catalog: catalog}
 	for i := range partitions {
-		c.partitions = append(c.partitions, newPartition(t, catalog, c.redis, i))
+		w := newPartition(t, catalog, c.redis, i)
+		w.hot = rapid.SampledFrom([]time.Duration{0, time.Hour, 100_000 * time.Hour}).Draw(t, "hot") // what is cold is found, too
+		c.partitions = append(c.partitions, w)
 	}
 	return c
 }

@@ -3,6 +3,7 @@ package credits
 import (
 	"fmt"
 
+	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/codec"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
 )
@@ -22,6 +23,8 @@ type record struct {
 	Rewards  []happened `cbor:"2,keyasint,omitempty"`
 	Letters  []letter   `cbor:"3,keyasint,omitempty"`
 	Passages []passage  `cbor:"4,keyasint,omitempty"`
+	// Moves are values that go from the hot memory to the archive.
+	Moves archive.Moves `cbor:"5,keyasint"`
 }
 
 // happened is one reward event, and the record that caused it.

@@ -2,9 +2,11 @@ package credits
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
@@ -49,6 +51,10 @@ type Stage struct {
 	// that was decided longer before its batch, and whose conversion the memory
 	// does not know, is looked up in the books before it pays.
 	Retention time.Duration
+	Archive   archive.Books
+	// Hot is how long what is known of conversions and repeated steps stays in the
+	// partition's memory after a batch wrote it last. Then it moves to the archive.
+	Hot func() time.Duration
 }
 
 var _ pipeline.Stage = (*Stage)(nil)
@@ -59,20 +65,28 @@ func (s *Stage) Topic() string { return TopicCredits }
 // WaitsFor is nil: what a credit needs was decided with its conversion.
 func (s *Stage) WaitsFor() []string { return nil }
 
-// Tables are credits, rewards and segment_events.
-func (s *Stage) Tables() []string { return []string{TableCredits, TableRewards, TableSegments} }
+// Tables are credits, rewards, segment_events and the archive.
+func (s *Stage) Tables() []string {
+	return []string{TableCredits, TableRewards, TableSegments, archive.Table}
+}
 
 // Shared is false: no other partition reads a ledger.
 func (s *Stage) Shared() bool { return false }
 
-// TakeOver returns a worker. It keeps nothing between batches but the rules.
-func (s *Stage) TakeOver(_ context.Context, p *pipeline.Session) (pipeline.Worker, error) {
-	return &worker{stage: s, session: p}, nil
+// TakeOver returns a worker. It keeps nothing between batches but the rules, and
+// what lists the archive has.
+func (s *Stage) TakeOver(ctx context.Context, p *pipeline.Session) (pipeline.Worker, error) {
+	old, err := archive.Open(ctx, p, s.Archive, archive.Options{Moves: reward.GrowsWithConversions, Hot: s.Hot})
+	if err != nil {
+		return nil, fmt.Errorf("take over credits of %s: %w", p.Partition, err)
+	}
+	return &worker{stage: s, session: p, archive: old}, nil
 }
 
 type worker struct {
 	stage   *Stage
 	session *pipeline.Session
+	archive *archive.Archive
 
 	decides *program.Catalog // the last batch, by these rules
 	rules   *reward.Rules

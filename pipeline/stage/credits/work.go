@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
@@ -24,7 +25,9 @@ type work struct {
 	following *following
 	changed   map[string]bool // budgets last asked under another configuration
 	facts     facts
-	begun     []byte // facts as the begin record has them; nil without one
+	fresh     map[string]bool // keys of conversions that come for the first time: nothing is known of them
+	moves     archive.Moves   // what the batch moves to the archive
+	begun     []byte          // facts as the begin record has them; nil without one
 
 	decided record
 	encoded []byte // what Record returned: only this worker's own record has writes
@@ -56,6 +59,9 @@ func (b *work) LookUp(ctx context.Context, _ pipeline.Progress) error {
 	if err != nil {
 		return err
 	}
+	if b.moves, err = b.archive.Plan(ctx, b.bounds, movesAtMost+movesAnInput*len(b.inputs)); err != nil {
+		return err
+	}
 	if err := b.ask(ctx, budgets); err != nil {
 		return err
 	}
@@ -74,9 +80,15 @@ func (b *work) prepare(ctx context.Context) (budgets []string, err error) {
 	}
 	b.ledgers = reward.NewLedgers(b.rulesOf(b.catalog), reward.Batch{Number: b.bounds.Number, Time: b.bounds.Time, Revision: b.bounds.Revision})
 	records := follow()
+	b.fresh = map[string]bool{}
 	for i := range b.inputs {
-		if b.inputs[i].problems == nil {
-			records.record(b.ledgers, i, &b.inputs[i].Inbound)
+		in := &b.inputs[i].Inbound
+		if b.inputs[i].problems != nil {
+			continue
+		}
+		records.record(b.ledgers, i, in)
+		if in.Type == event.TypeCredit && in.Credit.Sequence == 0 && !b.old(&in.Credit) {
+			b.fresh[reward.EntryKey(&in.Credit)] = true
 		}
 	}
 	if err := b.load(ctx, append(records.first(), reward.RevisionKey)); err != nil {
@@ -130,18 +142,32 @@ func (b *work) follow(ctx context.Context, draw bool) error {
 	}
 }
 
-// load reads values of the partition's memory in one call.
+// load reads values of the partition's memory in one call, and in another from the
+// archive what may have moved there.
 func (b *work) load(ctx context.Context, keys []string) error {
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
 	if len(keys) == 0 {
 		return nil
 	}
-	values, err := b.session.Memory.Get(ctx, keys)
+	values, err := b.archive.Get(ctx, keys)
 	if err != nil {
 		return fmt.Errorf("read %d ledger values of %s: %w", len(keys), b.bounds.Partition, err)
 	}
+	var cold []string
 	for i, key := range keys {
+		if values[i] == nil && reward.GrowsWithConversions(key) && !b.fresh[key] {
+			cold = append(cold, key)
+			continue
+		}
+		if err := b.ledgers.Load(key, values[i]); err != nil {
+			return err
+		}
+	}
+	if values, err = b.archive.Cold(ctx, cold); err != nil {
+		return err
+	}
+	for i, key := range cold {
 		if err := b.ledgers.Load(key, values[i]); err != nil {
 			return err
 		}
@@ -201,7 +227,7 @@ func (b *work) Claim(ctx context.Context) error {
 
 // Decide renders the events as they will be published.
 func (b *work) Decide() error {
-	b.decided = record{Verdicts: make([]byte, len(b.inputs))}
+	b.decided = record{Verdicts: make([]byte, len(b.inputs)), Moves: b.moves}
 	for _, t := range b.following.tasks {
 		if t.index != clock {
 			b.decided.Verdicts[t.index] = t.verdict()
@@ -241,16 +267,22 @@ func (b *work) TakeRecord(data []byte) error {
 // has writes to the memory: with one journalled before, they were made then.
 func (b *work) Outcome(context.Context) (pipeline.Outcome, error) {
 	out := pipeline.Outcome{
-		Blocks:      b.blocks(),
+		Blocks:      append(b.blocks(), b.standing.Moves.Block(b.bounds)...),
 		Messages:    b.messages(),
 		DeadLetters: b.deadLetters(),
 		Counts:      b.counts(),
 	}
 	if b.own {
-		var err error
-		if out.Writes, err = b.ledgers.Writes(); err != nil {
+		writes, err := b.ledgers.Writes()
+		if err != nil {
 			return pipeline.Outcome{}, err
 		}
+		sets := writes.Set
+		writes.Set = nil
+		if err := b.archive.Write(&writes, b.bounds, sets, &b.standing.Moves); err != nil {
+			return pipeline.Outcome{}, err
+		}
+		out.Writes = writes
 	}
 	return out, nil
 }

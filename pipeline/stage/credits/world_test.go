@@ -15,6 +15,7 @@ import (
 	"github.com/grapevinehq/grapevine/config"
 	"github.com/grapevinehq/grapevine/internal/golden"
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
@@ -47,6 +48,9 @@ type world struct {
 	inBook map[string]bool         // what the table credits answers
 	asked  []string
 
+	hot      time.Duration // until a value moves to the archive
+	archived map[string][]byte
+
 	rows     map[string][]map[string]any
 	messages []pipeline.Message
 	letters  []pipeline.DeadLetter
@@ -63,6 +67,7 @@ func newPartition(t tester, catalog *program.Catalog, redis *volatile.Store, id 
 	t.Helper()
 	w := &world{
 		t: t, catalog: catalog, redis: redis, clicks: map[reward.Person]int64{}, inBook: map[string]bool{},
+		hot: 100_000 * time.Hour, archived: map[string][]byte{},
 		rows: map[string][]map[string]any{}, counts: map[string]int{},
 	}
 	w.bounds = pipeline.Bounds{Partition: pipeline.Partition{Topic: "x.referral.credits", Incarnation: "i", ID: id}, Revision: "rev"}
@@ -73,13 +78,15 @@ func newPartition(t tester, catalog *program.Catalog, redis *volatile.Store, id 
 // takeOver gives the partition to a worker of the next generation.
 func (w *world) takeOver() {
 	w.t.Helper()
-	stage := &Stage{Catalogs: w, Books: w, Retention: 24 * time.Hour, Present: func() string { return w.bounds.Revision }}
+	stage := &Stage{Catalogs: w, Books: w, Retention: 24 * time.Hour, Present: func() string { return w.bounds.Revision },
+		Archive: w, Hot: func() time.Duration { return w.hot }}
 	w.generation++
 	own, _, err := w.redis.TakeOver(context.Background(), w.bounds.Partition, w.generation, nil)
 	succeed(w.t, err)
 	w.memory = memory{Memory: own, world: w}
 	w.worker, err = stage.TakeOver(context.Background(), &pipeline.Session{Partition: w.bounds.Partition, Memory: w.memory})
 	succeed(w.t, err)
+	w.gets = 0
 }
 
 func (w *world) Revision(_ context.Context, hash string) (*program.Catalog, error) {
@@ -96,6 +103,15 @@ func (w *world) Taken(_ context.Context, credits []*event.Credit) ([]bool, error
 		taken[i] = w.inBook[event.CreditID(c)]
 	}
 	return taken, nil
+}
+
+// Archived implements archive.Books.
+func (w *world) Archived(_ context.Context, queries []archive.Query) ([][]byte, error) {
+	values := make([][]byte, len(queries))
+	for i, q := range queries {
+		values[i] = w.archived[q.Key]
+	}
+	return values, nil
 }
 
 func (w *world) UniqueClicks(_ context.Context, members []reward.Person) ([]int64, error) {
@@ -217,6 +233,13 @@ func (w *world) keep(out pipeline.Outcome) {
 		w.counts[c.Verdict] += c.N
 	}
 	for _, block := range out.Blocks {
+		if block.Table == archive.Table {
+			keys, values := block.Columns[3].Data.([]string), block.Columns[4].Data.([]string)
+			for i, key := range keys {
+				w.archived[key] = []byte(values[i])
+			}
+			continue
+		}
 		for i := range block.Rows {
 			row := map[string]any{}
 			for _, c := range block.Columns {
