@@ -186,6 +186,20 @@ func (w *worker) awaitCount(n int) {
 	w.await(fmt.Sprintf("%d partitions", n), func(held map[string]assigned) bool { return len(held) == n })
 }
 
+// awaitCountAfter waits until a worker holds n partitions, all of a generation
+// after another: while that one ends it holds fewer and fewer of its own.
+func (w *worker) awaitCountAfter(generation int32, n int) {
+	w.bed.t.Helper()
+	w.await(fmt.Sprintf("%d partitions of a generation after %d", n, generation), func(held map[string]assigned) bool {
+		for _, a := range held {
+			if a.source.Generation() <= generation {
+				return false
+			}
+		}
+		return len(held) == n
+	})
+}
+
 // source waits for the assignment of one partition.
 func (w *worker) source(topic string, partition int) assigned {
 	w.bed.t.Helper()

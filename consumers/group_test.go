@@ -31,8 +31,8 @@ func twoMembersShare(t *testing.T, b *bed) {
 	one.awaitCount(20)
 	before := one.source(consumers.Clicks, 0)
 	two := b.join()
-	one.awaitCount(10)
-	two.awaitCount(10)
+	one.awaitCountAfter(before.source.Generation(), 10)
+	two.awaitCountAfter(before.source.Generation(), 10)
 	wantError(t, context.Cause(before.ctx), pipeline.ErrFenced)
 	for _, w := range []*worker{one, two} {
 		for _, topic := range consumers.Inputs() {

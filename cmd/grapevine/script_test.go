@@ -124,7 +124,9 @@ func produce(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: produce TOPIC KEY FILE")
 	}
 	value := strings.ReplaceAll(strings.TrimSuffix(ts.ReadFile(args[2]), "\n"), "ESC", "\x1b")
-	writer := &kafka.Writer{Addr: kafka.TCP(engines.Kafka.Addr), Topic: ts.Getenv("SCRIPT") + "." + args[0], RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond}
+	fresh := &kafka.Transport{} // what others have learned of Kafka may be older than the topic
+	defer fresh.CloseIdleConnections()
+	writer := &kafka.Writer{Addr: kafka.TCP(engines.Kafka.Addr), Transport: fresh, Topic: ts.Getenv("SCRIPT") + "." + args[0], RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond}
 	ts.Check(writer.WriteMessages(context.Background(), kafka.Message{Key: []byte(args[1]), Value: []byte(value)}))
 	ts.Check(writer.Close())
 }
