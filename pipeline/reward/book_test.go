@@ -124,6 +124,13 @@ func (b *book) load(ledgers *reward.Ledgers, keys []string) {
 	}
 }
 
+// value is what the memory holds under a key.
+func (b *book) value(key string) string {
+	values, err := b.memory.Get(context.Background(), []string{key})
+	b.must(err)
+	return string(values[0])
+}
+
 func (b *book) must(err error) {
 	b.t.Helper()
 	if err != nil {

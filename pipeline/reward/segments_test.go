@@ -128,8 +128,12 @@ func TestGrant_is_given_once_and_stays(t *testing.T) {
 	if len(events) != 1 || events[0] != want {
 		t.Fatalf("got  %+v\nwant %+v", events, want)
 	}
+	grants := b.value("g/o/ann")
 	expect(t, b.change(plan(date(2026, 11, 21), "silver")))
 	expect(t, b.change(plan(date(2026, 11, 22), "gold")))
+	if again := b.value("g/o/ann"); again != grants || again == "" {
+		t.Errorf("the grants were %q and are %q", grants, again)
+	}
 	taken := b.decide(&events[0], event.Reverse, "1")
 	expect(t, taken, moved{reward.Reversed, 5000, 0})
 	expect(t, b.change(plan(date(2026, 11, 23), "gold")))
