@@ -54,15 +54,10 @@ func short(d time.Duration) string {
 	return text
 }
 
-// under lays defaults under a value and remembers that they are. Equal defaults
-// are the same values everywhere.
+// under lays defaults under a value and remembers that they are.
 func (b *effectiveBuilder) under(defaults string, over *strict.Node) *strict.Node {
-	tree := b.defaults[defaults]
-	if tree == nil {
-		tree = strict.Parse("", []byte(defaults), &Problems{})
-		strict.Each(tree, func(n *strict.Node) { b.out.origins[n] = Origin{Layer: FromDefault} })
-		b.defaults[defaults] = tree
-	}
+	tree := strict.Parse("", []byte(defaults), &Problems{})
+	strict.Each(tree, func(n *strict.Node) { b.out.origins[n] = Origin{Layer: FromDefault} })
 	return strict.Merge(tree, over)
 }
 

@@ -7,10 +7,13 @@ import "context"
 // queue, oldest first (contract §5, §9 (28), (29)).
 type Budgets interface {
 	// Draw carries out draws in their order, those of one budget one after
-	// another, and answers each. It is idempotent: a draw that this batch made
+	// another, and answers each. The batch has begun: its begin record makes sure
+	// that any other worker makes the same draws. It is idempotent: a draw that this batch made
 	// before, by its ID, gets the answer that it got then. ErrFenced for an older
 	// generation or batch than recorded; ErrStateLost when a budget does not know
-	// the partition's draw before.
+	// the partition's draw before, or less was taken than is given back. After an
+	// error some draws may have been carried out: the batch, worked again, makes
+	// them again.
 	Draw(ctx context.Context, bounds Bounds, draws []Draw) ([]Drawn, error)
 	// Granted tells of each budget whether it has given room to rewards of this
 	// partition that waited, and nobody has collected that yet. It writes nothing.
@@ -32,9 +35,14 @@ const (
 	// DrawLeave leaves the queue with what was not collected, room that was given
 	// meanwhile included.
 	DrawLeave
-	// DrawCollect asks which rewards of this partition have been given room.
+	// DrawCollect asks which rewards of this partition have been given room, of
+	// [MostCollected] at most: Granted tells that there are more.
 	DrawCollect
 )
+
+// MostCollected is how many grants one draw collects, so that a limit which is
+// raised does not make one batch of all who waited.
+const MostCollected = 1000
 
 // Draw is one call on a budget.
 type Draw struct {

@@ -2,11 +2,13 @@ package state_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"regexp"
 	"strconv"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/grapevinehq/grapevine/pipeline"
@@ -127,6 +129,95 @@ func BenchmarkShared(b *testing.B) {
 	b.Run("read=1000", func(b *testing.B) {
 		measure(b, client, func(uint64) {
 			if _, err := reader(store, p).ReadShared(b.Context(), progress(1), keys); err != nil {
+				b.Fatal(err)
+			}
+		})
+	})
+}
+
+// BenchmarkDraw takes from one budget, or once from each of many. What waits in a
+// batch is given room by the next limit and collected, or stays. The batch begins
+// before and is journalled after.
+func BenchmarkDraw(b *testing.B) {
+	for _, kind := range []struct {
+		name           string
+		takes, budgets int
+		limit, next    int64
+	}{
+		{"fit=1", 1, 1, math.MaxInt64, 0},
+		{"fit=1000", 1000, 1, math.MaxInt64, 0},
+		{"fit=1000 of as many budgets", 1000, 1000, math.MaxInt64, 0},
+		{"wait=1000", 1000, 1, 0, 0},
+		{"wait, get room and collect=1000", 1000, 1, 0, math.MaxInt64},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			store, client := alone(b)
+			p := somePartition()
+			memory, _ := takeOver(b, store, p, 1)
+			measure(b, client, func(n uint64) {
+				var draws []pipeline.Draw
+				for i := range kind.takes {
+					d := take(strconv.Itoa(i), kind.limit, 1000, int64(i), uuid.NewString())
+					draws = append(draws, onBudget(fmt.Sprintf("acme/2026-11/%d", i%kind.budgets), n-1, []pipeline.Draw{d})...)
+				}
+				if kind.next > 0 {
+					draws = append(draws, onBudget("acme/2026-11/0", n-1, []pipeline.Draw{
+						collect("collect", kind.next), give("give", kind.limit, int64(kind.takes)*1000),
+					})...)
+				}
+				begin(b, memory, batch(p, n))
+				answers, err := memory.Draw(b.Context(), batch(p, n), draws)
+				if err == nil {
+					_, err = memory.Fill(b.Context(), batch(p, n), nil, nil, pipeline.Writes{})
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				if kind.next > 0 && len(answers[kind.takes].Collected) != kind.takes {
+					b.Fatalf("%d collected", len(answers[kind.takes].Collected))
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkGranted(b *testing.B) {
+	store, client := alone(b)
+	memory, _ := takeOver(b, store, somePartition(), 1)
+	budgets := make([]string, 1000)
+	for i := range budgets {
+		budgets[i] = fmt.Sprintf("acme/2026-11/%d", i)
+	}
+	b.Run("budgets=1000", func(b *testing.B) {
+		measure(b, client, func(uint64) {
+			if _, err := memory.Granted(b.Context(), budgets); err != nil {
+				b.Fatal(err)
+			}
+		})
+	})
+}
+
+func BenchmarkQueues(b *testing.B) {
+	store, client := alone(b)
+	p := somePartition()
+	memory, _ := takeOver(b, store, p, 1)
+	const members = 4000
+	last := uint64(0)
+	b.Run("join and leave=4000", func(b *testing.B) {
+		var leaves []pipeline.QueueMember
+		measure(b, client, func(n uint64) {
+			last++
+			joins := make([]pipeline.QueueMember, members)
+			for i := range joins {
+				joins[i] = member("due", uuid.NewString(), int64(n))
+			}
+			enqueue(b, memory, batch(p, last), leaves, joins)
+			leaves = joins
+		})
+	})
+	b.Run("heads=1000", func(b *testing.B) {
+		measure(b, client, func(uint64) {
+			if _, err := memory.Heads(b.Context(), []pipeline.QueueAsk{{Key: "due", UpTo: math.MaxInt64, Limit: 1000}}); err != nil {
 				b.Fatal(err)
 			}
 		})

@@ -15,7 +15,8 @@
 -- KEYS[6]  {gXX}:bo:<name>:<budget>, a hash: answers to the draws of the partition's
 --          last batch, by ID
 -- ARGV[1] to ARGV[5] as in marker.lua, ARGV[6] the batch in which the partition drew
--- last, then for each draw its ID, op, limit, amount, time, reward and ref.
+-- last, ARGV[7] how many rewards one draw collects at most, ARGV[8] how many are given
+-- room at most; then for each draw its ID, op, limit, amount, time, reward and ref.
 -- Returns {'OK', answers...}: + taken, - waits, or <amount>:<bytes of ref>:<ref> of
 -- each reward collected. On {'LOST', 'used', used, amount} the draws before stand.
 local refusal = recorded()
@@ -28,7 +29,8 @@ if number < last.number then return {'FENCED', 'number', last.numberText} end
 if number > last.number and last.numberText ~= ARGV[6] then return {'LOST', 'draw', last.numberText} end
 -- HSET comes first: a Redis that is full refuses only a script's first write.
 call('HSET', KEYS[2], ARGV[2], ARGV[5] .. ':' .. ARGV[3] .. ':' .. ARGV[4])
-if number > last.number then call('DEL', KEYS[6]) end
+local again = number == last.number -- the batch has drawn here before
+if not again then call('DEL', KEYS[6]) end
 
 -- Amounts have 63 bits, but a number here is exact to 53: an amount is two
 -- numbers, the lower of ten digits.
@@ -59,9 +61,16 @@ local name = string.sub(ARGV[2], 3)
 local state = call('HMGET', KEYS[2], 'used', 'turn')
 local used, turn = amount(state[1] or '0'), tonumber(state[2] or '0')
 local exhausted -- the limit under which the oldest that waits is known not to fit
+local known = call('EXISTS', KEYS[4]) == 1 -- whether any reward waits, or may
+local left = tonumber(ARGV[8]) -- how many more are given room: Redis answers nobody meanwhile
+local made, fresh = {}, {} -- the answers of this call, by draw, and as a list
 
+-- keep writes what the draws have come to.
 local function keep()
   call('HSET', KEYS[2], 'used', digits(used), 'turn', string.format('%.0f', turn))
+  for from = 1, #fresh, 500 do
+    call('HSET', KEYS[6], unpack(fresh, from, math.min(from + 499, #fresh)))
+  end
 end
 
 -- waiter reads a field of KEYS[4].
@@ -70,10 +79,10 @@ local function waiter(field)
   return turned, minor, string.sub(rest, 1, tonumber(bytes)), string.sub(rest, tonumber(bytes) + 1)
 end
 
--- release gives room to those who wait, as long as the oldest fits.
+-- release gives room to those who wait, as long as the oldest fits. What it leaves
+-- undone, the next call goes on with.
 local function release(limit)
-  if exhausted == limit then return end
-  exhausted = limit
+  if exhausted == limit or left == 0 then return end
   local most = amount(limit)
   local page, n, oldest = 1
   repeat -- the first alone, for mostly it does not fit
@@ -82,8 +91,8 @@ local function release(limit)
     local waiters, grants = {}, {}
     for i, field in ipairs(fields) do
       local _, wanted, of = waiter(field)
-      if not fits(amount(wanted), minus(most, used)) then break end
-      used, turn, n = plus(used, amount(wanted)), turn + 1, i
+      if left == 0 or not fits(amount(wanted), minus(most, used)) then break end
+      used, turn, left, n = plus(used, amount(wanted)), turn + 1, left - 1, i
       local turned = string.format('%016.0f', turn)
       waiters[2 * i - 1], waiters[2 * i] = oldest[i], turned .. field
       grants[2 * i - 1], grants[2 * i] = '0', of .. '/' .. turned .. '/' .. oldest[i]
@@ -94,12 +103,13 @@ local function release(limit)
       call('ZREM', KEYS[3], unpack(oldest, 1, n))
     end
     page = 100
-  until n == 0 or n < #oldest
+  until left == 0 or n == 0 or n < #oldest
+  exhausted = left > 0 and limit or nil
 end
 
 -- leave drops a reward that waits, or takes back the room that it was given.
 local function leave(reward)
-  local field = call('HGET', KEYS[4], reward)
+  local field = known and call('HGET', KEYS[4], reward)
   if not field then return end
   local turned, given, of = waiter(field)
   call('HDEL', KEYS[4], reward)
@@ -112,24 +122,28 @@ local function leave(reward)
   exhausted = nil
 end
 
--- take takes an amount if it fits, or else lets the reward wait.
+-- take takes an amount if it fits and nobody who waits does, or else lets the
+-- reward wait.
 local function take(limit, wanted, time, reward, ref)
   leave(reward)
   release(limit)
-  if fits(amount(wanted), minus(amount(limit), used)) then
+  if exhausted == limit and fits(amount(wanted), minus(amount(limit), used)) then
     used = plus(used, amount(wanted))
     return '+'
   end
   call('HSET', KEYS[4], reward, ':' .. wanted .. ':' .. #name .. ':' .. name .. ref)
   call('ZADD', KEYS[3], time, reward)
+  known = true
   return '-'
 end
 
--- collect hands out the room that rewards of this partition were given.
+-- collect hands out the room that rewards of this partition were given, the
+-- oldest first.
 local function collect()
-  local collected = {}
-  repeat
-    local grants = call('ZRANGEBYLEX', KEYS[5], '[' .. name .. '/', '(' .. name .. '0', 'LIMIT', 0, 100) -- 0 follows /
+  local collected, most = {}, tonumber(ARGV[7])
+  while #collected < most do
+    local page = math.min(100, most - #collected)
+    local grants = call('ZRANGEBYLEX', KEYS[5], '[' .. name .. '/', '(' .. name .. '0', 'LIMIT', 0, page) -- 0 follows /
     if #grants == 0 then break end
     local rewards = {}
     for i, grant in ipairs(grants) do rewards[i] = string.sub(grant, #name + 19) end
@@ -139,14 +153,14 @@ local function collect()
     end
     call('HDEL', KEYS[4], unpack(rewards))
     call('ZREM', KEYS[5], unpack(grants))
-  until false
+  end
   return table.concat(collected)
 end
 
 local answers = {'OK'}
-for at = 7, #ARGV, 7 do
+for at = 9, #ARGV, 7 do
   local id, op, limit, sum, time, reward, ref = unpack(ARGV, at, at + 6)
-  local answer = call('HGET', KEYS[6], id)
+  local answer = made[id] or again and call('HGET', KEYS[6], id)
   if not answer then
     answer = ''
     release(limit)
@@ -164,7 +178,8 @@ for at = 7, #ARGV, 7 do
       answer = collect()
     end
     release(limit)
-    call('HSET', KEYS[6], id, answer)
+    made[id] = answer
+    fresh[#fresh + 1], fresh[#fresh + 2] = id, answer
   end
   answers[#answers + 1] = answer
 end

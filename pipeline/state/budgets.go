@@ -12,16 +12,43 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline"
 )
 
-//go:embed budget.lua
-var budgetLua string
+var (
+	//go:embed drawing.lua
+	drawingLua string
+	//go:embed budget.lua
+	budgetLua string
 
-var budgetScript = newScript("budget", markerLua, budgetLua)
+	drawingScript = newScript("drawing", markerLua, homeLua, drawingLua)
+	budgetScript  = newScript("budget", markerLua, budgetLua)
+)
+
+// mostReleased is how many rewards one script gives room, so that a limit which is
+// raised for a hundred thousand does not hold Redis up for seconds: the draws that
+// collect them go on. Who draws meanwhile stands behind them.
+const mostReleased = 10_000
 
 // Draw implements pipeline.Budgets: one script for each budget, all in one
 // pipeline. It may be called several times a batch. Amounts are exact up to the
 // greatest int64. A budget is kept for good, with the answers to the last batch of
 // each partition.
+//
+// First it asks the partition's own group whether the begin record stands. Then
+// what was read until now, and what is drawn for it, is what any other worker
+// reads and draws for the batch. A stale one could else read what the batch itself
+// has written, and draw for that on a budget where no fence stands in its way.
 func (p *Partition) Draw(ctx context.Context, b pipeline.Bounds, draws []pipeline.Draw) ([]pipeline.Drawn, error) {
+	if len(draws) == 0 {
+		return nil, nil
+	}
+	begun := call{group: p.home, keys: []string{p.marker, p.journal}, args: p.args(journalField, b.Number, 0)}
+	if _, err := p.store.run(ctx, drawingScript, []call{begun}); err != nil {
+		return nil, fmt.Errorf("draw on budgets for batch %d of %s: %w", b.Number, p.partition, err)
+	}
+	return p.draw(ctx, b, draws)
+}
+
+// draw carries out draws of a batch that has begun.
+func (p *Partition) draw(ctx context.Context, b pipeline.Bounds, draws []pipeline.Draw) ([]pipeline.Drawn, error) {
 	calls, order, err := p.drawCalls(b.Number, draws)
 	if err != nil {
 		return nil, fmt.Errorf("draw on budgets for batch %d of %s: %w", b.Number, p.partition, err)
@@ -79,7 +106,7 @@ func (p *Partition) budget(number uint64, d *pipeline.Draw) call {
 			g.marker(), g.key("b:" + d.Budget), g.key("bq:" + d.Budget), g.key("bw:" + d.Budget), budgetGrants(g, d.Budget),
 			g.key("bo:" + p.name + ":" + d.Budget),
 		},
-		args: append(p.args(drawField, number, 8), d.Before),
+		args: append(p.args(drawField, number, 10), d.Before, pipeline.MostCollected, mostReleased),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"reflect"
 	"slices"
@@ -27,10 +28,18 @@ import (
 type drawing struct {
 	p       pipeline.Partition
 	workers []twin
-	number  uint64            // of its present batch
+	number  uint64            // of its present batch, which has begun
 	before  map[string]uint64 // by budget, the batch that drew last before the present one
 	last    map[string]uint64 // the present one included
 	made    []made            // the draws of all batches
+}
+
+// worker is the present one.
+func (d *drawing) worker() twin { return d.workers[len(d.workers)-1] }
+
+// stale is one that may have been replaced and does not know.
+func (d *drawing) stale(r *rapid.T) pipeline.Memory {
+	return rapid.SampledFrom(d.workers).Draw(r, "worker").redis
 }
 
 // twin is a worker on Redis, and its like on the plain memory.
@@ -63,14 +72,14 @@ type budgetModel struct {
 	draws    int
 }
 
-// Partitions draw in any order, with workers that are stale and requests that
-// are repeated or late. Redis answers as the plain memory does, in which there is
-// no script and no encoding; and by the ledgers' own books no budget exceeds its
+// Partitions draw in any order, with workers that are stale, and requests that are
+// repeated or arrive late. Redis answers as the plain memory does, in which there
+// is no script and no encoding; and by the ledgers' own books no budget exceeds its
 // limit, what it counts as used is what they hold, and nothing waits while the
 // oldest fits.
 func TestBudgets_under_any_interleaving(t *testing.T) {
 	client := connect(t, enginetest.Redis(t))
-	store, err := state.Open(t.Context(), client, state.Options{})
+	store, err := state.Open(t.Context(), client, state.Options{Log: slog.New(slog.DiscardHandler)})
 	if err == nil {
 		_, err = store.Initialise(t.Context(), "model")
 	}
@@ -99,13 +108,15 @@ func newBudgetModel(r *rapid.T, client *redis.Client, store *state.Store) *budge
 	for i := range 3 {
 		p := somePartition()
 		p.ID = i
-		d := &drawing{p: p, number: 1, before: map[string]uint64{}, last: map[string]uint64{}}
+		d := &drawing{p: p, before: map[string]uint64{}, last: map[string]uint64{}}
 		m.drawers = append(m.drawers, d)
 		m.raise(r, d, 2)
+		m.begin(r, d)
 	}
 	return m
 }
 
+// raise lets a new worker take over.
 func (m *budgetModel) raise(r *rapid.T, d *drawing, generation int32) {
 	ofRedis, _, err := m.store.TakeOver(context.Background(), d.p, generation, accept)
 	if err != nil {
@@ -118,9 +129,30 @@ func (m *budgetModel) raise(r *rapid.T, d *drawing, generation int32) {
 	d.workers = append(d.workers, twin{ofRedis, plain})
 }
 
-func (m *budgetModel) drawer(r *rapid.T) *drawing {
-	return rapid.SampledFrom(m.drawers).Draw(r, "partition")
+// begin journals the present batch of a partition and begins the next.
+func (m *budgetModel) begin(r *rapid.T, d *drawing) {
+	w := d.worker()
+	for _, memory := range []pipeline.Memory{w.redis, w.plain} {
+		var err error
+		if d.number > 0 {
+			_, err = memory.Fill(context.Background(), batch(d.p, d.number), nil, nil, pipeline.Writes{})
+		}
+		if err == nil {
+			_, err = memory.Begin(context.Background(), batch(d.p, d.number+1), nil)
+		}
+		if err != nil {
+			r.Fatal(err)
+		}
+	}
+	d.number++
+	d.before = maps.Clone(d.last)
 }
+
+func (m *budgetModel) drawer(r *rapid.T) *drawing {
+	return m.drawers[rapid.IntRange(0, len(m.drawers)-1).Draw(r, "partition")]
+}
+
+func (m *budgetModel) next(r *rapid.T) { m.begin(r, m.drawer(r)) }
 
 func (m *budgetModel) takeOver(r *rapid.T) {
 	m.raise(r, m.drawer(r), rapid.Int32Range(1, 3).Draw(r, "generation"))
@@ -128,35 +160,8 @@ func (m *budgetModel) takeOver(r *rapid.T) {
 
 func (m *budgetModel) relimit(r *rapid.T) { m.limit = rapid.Int64Range(0, 102).Draw(r, "limit") }
 
-// next begins a batch: the one before is done, by whichever worker.
-func (m *budgetModel) next(r *rapid.T) {
-	d := m.drawer(r)
-	d.before = maps.Clone(d.last)
-	d.number += rapid.Uint64Range(1, 2).Draw(r, "batches on")
-}
-
-// recent is one of the latest two workers of a partition: the other may not know yet.
-func recent(r *rapid.T, d *drawing) twin {
-	return d.workers[len(d.workers)-1-rapid.IntRange(0, min(1, len(d.workers)-1)).Draw(r, "workers ago")]
-}
-
-// ask sends draws to both and compares; nil answers when both refuse alike.
-func (m *budgetModel) ask(r *rapid.T, w twin, b pipeline.Bounds, draws []pipeline.Draw) []pipeline.Drawn {
-	got, err := w.redis.Draw(context.Background(), b, draws)
-	want, refusal := w.plain.Draw(context.Background(), b, draws)
-	for _, why := range []error{pipeline.ErrFenced, pipeline.ErrStateLost} {
-		if errors.Is(err, why) != errors.Is(refusal, why) {
-			r.Fatalf("draws %+v: redis says %v, the plain memory %v", draws, err, refusal)
-		}
-	}
-	if (err == nil) != (refusal == nil) || err == nil && !reflect.DeepEqual(got, want) {
-		r.Fatalf("draws %+v\nredis %+v, %v\nplain %+v, %v", draws, got, err, want, refusal)
-	}
-	return got
-}
-
-// draw makes new draws of the present batch, in one call and on one budget: of
-// several a stale worker might reach some and not others.
+// draw makes new draws of the present batch, in one call and on one budget. A worker
+// that may be stale makes the same ones before or after.
 func (m *budgetModel) draw(r *rapid.T) {
 	d := m.drawer(r)
 	budget := rapid.SampledFrom(m.budgets).Draw(r, "budget")
@@ -177,14 +182,34 @@ func (m *budgetModel) draw(r *rapid.T) {
 			draws = append(draws, draw)
 		}
 	}
-	answers := m.ask(r, recent(r, d), batch(d.p, d.number), draws)
-	for i, answer := range answers { // none by a stale worker
-		draw := draws[i]
-		d.last[budget] = d.number
-		d.made = append(d.made, made{d.number, draw, answer})
-		a.limit, a.most = draw.Limit, max(a.most, draw.Limit)
-		a.book(&draw, answer)
+	if len(draws) == 0 {
+		return
 	}
+	ahead := m.late(r, d, d.number, draws)
+	got, err := d.worker().redis.Draw(context.Background(), batch(d.p, d.number), draws)
+	want, refusal := d.worker().plain.Draw(context.Background(), batch(d.p, d.number), draws)
+	if err != nil || refusal != nil || !reflect.DeepEqual(got, want) || ahead != nil && !reflect.DeepEqual(ahead, got) {
+		r.Fatalf("draws %+v\nredis %+v, %v\nplain %+v, %v\nahead %+v", draws, got, err, want, refusal, ahead)
+	}
+	d.last[budget] = d.number
+	for i, answer := range got {
+		d.made = append(d.made, made{d.number, draws[i], answer})
+		a.limit, a.most = draws[i].Limit, max(a.most, draws[i].Limit)
+		a.book(&draws[i], answer)
+	}
+}
+
+// late sends draws as a worker did that may be stale by now: nil answers when it is
+// told so.
+func (m *budgetModel) late(r *rapid.T, d *drawing, number uint64, draws []pipeline.Draw) []pipeline.Drawn {
+	if rapid.Bool().Draw(r, "in time") {
+		return nil
+	}
+	answers, err := state.DrawLate(context.Background(), d.stale(r), batch(d.p, number), draws)
+	if err != nil && !errors.Is(err, pipeline.ErrFenced) {
+		r.Fatalf("late draws %+v: %v", draws, err)
+	}
+	return answers
 }
 
 // fillIn makes of a draw one that the partition's ledgers would make; false when
@@ -257,29 +282,33 @@ func (m *budgetModel) repeat(r *rapid.T) {
 		return
 	}
 	past := d.made[len(d.made)-1-rapid.IntRange(0, min(5, len(d.made)-1)).Draw(r, "draws ago")]
-	answers := m.ask(r, recent(r, d), batch(d.p, past.number), []pipeline.Draw{past.draw})
-	if answers != nil && !reflect.DeepEqual(answers[0], past.answer) {
-		r.Fatalf("%+v is answered %+v, and was %+v", past.draw, answers[0], past.answer)
+	answers := m.late(r, d, past.number, []pipeline.Draw{past.draw})
+	if answers != nil && (!reflect.DeepEqual(answers[0], past.answer) || past.number < d.last[past.draw.Budget]) {
+		r.Fatalf("%+v of batch %d is answered %+v, and was %+v; batch %d drew last", past.draw, past.number, answers[0], past.answer, d.last[past.draw.Budget])
 	}
-	if answers != nil && past.number < d.last[past.draw.Budget] {
-		r.Fatalf("batch %d drew after %d", past.number, d.last[past.draw.Budget])
+	if past.number == d.number {
+		answers, err := d.worker().redis.Draw(context.Background(), batch(d.p, d.number), []pipeline.Draw{past.draw})
+		if err != nil || !reflect.DeepEqual(answers[0], past.answer) {
+			r.Fatalf("%+v is answered %+v, %v, and was %+v", past.draw, answers, err, past.answer)
+		}
 	}
 }
 
-// astray sends new draws of batches that are not the present one, or whose
-// ledgers and budget tell of different batches.
+// astray sends new draws of batches that are past, or whose ledgers and budget
+// tell of different batches.
 func (m *budgetModel) astray(r *rapid.T) {
 	d := m.drawer(r)
 	budget := rapid.SampledFrom(m.budgets).Draw(r, "budget")
 	last := d.last[budget]
-	number := last + rapid.Uint64Range(1, 2).Draw(r, "ahead")
-	before := last + rapid.SampledFrom([]uint64{1, 2, ^uint64(0)}).Draw(r, "off")
-	if rapid.Bool().Draw(r, "late") && last > 1 {
-		number = last - 1
+	number, want := last+rapid.Uint64Range(1, 2).Draw(r, "ahead"), pipeline.ErrStateLost
+	if rapid.Bool().Draw(r, "past") && last > 1 {
+		number, want = last-1, pipeline.ErrFenced
 	}
+	before := last + rapid.SampledFrom([]uint64{1, 2, ^uint64(0)}).Draw(r, "off")
 	draw := pipeline.Draw{ID: "astray", Budget: budget, Limit: 1 << 62, Before: before, Op: pipeline.DrawTake, Amount: 1, Reward: "astray"}
-	if answers := m.ask(r, recent(r, d), batch(d.p, number), []pipeline.Draw{draw}); answers != nil {
-		r.Fatalf("batch %d drew as if after %d; the last was %d", number, before, last)
+	_, err := state.DrawLate(context.Background(), d.worker().redis, batch(d.p, number), []pipeline.Draw{draw})
+	if !errors.Is(err, want) {
+		r.Fatalf("batch %d, after %d by the ledger and %d by the budget: %v, want %v", number, before, last, err, want)
 	}
 }
 
@@ -289,7 +318,7 @@ func (m *budgetModel) check(r *rapid.T) {
 		m.checkBudget(r, budget, m.accounts[budget])
 	}
 	for _, d := range m.drawers {
-		w := d.workers[len(d.workers)-1]
+		w := d.worker()
 		got, err := w.redis.Granted(context.Background(), m.budgets)
 		want, _ := w.plain.Granted(context.Background(), m.budgets)
 		if err != nil || !slices.Equal(got, want) {

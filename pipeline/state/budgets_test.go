@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -62,9 +63,26 @@ func onBoth(t *testing.T, test func(t *testing.T, takeOver func(p pipeline.Parti
 	})
 }
 
+// begin begins a batch, after those before it.
+func begin(t testing.TB, memory pipeline.Memory, b pipeline.Bounds) {
+	t.Helper()
+	_, err := memory.Begin(t.Context(), b, nil)
+	if errors.Is(err, pipeline.ErrStateLost) { // the one before is not there
+		before := batch(b.Partition, b.Number-1)
+		begin(t, memory, before)
+		if _, err = memory.Fill(t.Context(), before, nil, nil, pipeline.Writes{}); err == nil {
+			_, err = memory.Begin(t.Context(), b, nil)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // drawn draws on one budget, for which the batch before is the last that drew.
 func drawn(t testing.TB, memory pipeline.Memory, b pipeline.Bounds, budget string, draws ...pipeline.Draw) []pipeline.Drawn {
 	t.Helper()
+	begin(t, memory, b)
 	answers, err := memory.Draw(t.Context(), b, onBudget(budget, b.Number-1, draws))
 	if err != nil {
 		t.Fatal(err)
@@ -188,31 +206,105 @@ func TestDraw_answers_a_repeated_draw_as_the_first_time(t *testing.T) {
 	})
 }
 
-func TestDraw_refuses_who_is_late_and_notices_what_was_lost(t *testing.T) {
+func TestDraw_remembers_the_answers_to_many_draws(t *testing.T) {
 	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
 		p := somePartition()
-		old := takeOver(p, 1)
+		memory := takeOver(p, 1)
+		const n = 1234
+		var draws []pipeline.Draw
+		for i := range n {
+			draws = append(draws, take(strconv.Itoa(i), n, 1, int64(i), strconv.Itoa(i)))
+		}
+		for time := range 2 {
+			for i, answer := range drawn(t, memory, batch(p, 1), "b", draws...) {
+				if !answer.Taken {
+					t.Fatalf("draw %d, made %d times, does not fit", i, time+1)
+				}
+			}
+		}
+	})
+}
+
+func TestDraw_notices_a_budget_that_is_older_or_newer_than_the_ledger(t *testing.T) {
+	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
+		p := somePartition()
+		memory := takeOver(p, 1)
 		const b = "b"
-		try := func(memory pipeline.Memory, n, before uint64) error {
-			_, err := memory.Draw(t.Context(), batch(p, n), onBudget(b, before, []pipeline.Draw{give("late", 100, 1)}))
+		try := func(n, before uint64) error {
+			begin(t, memory, batch(p, n))
+			_, err := memory.Draw(t.Context(), batch(p, n), onBudget(b, before, []pipeline.Draw{give("g", 100, 1)}))
 			return err
 		}
-		drawn(t, old, batch(p, 1), b, take("1", 100, 10, 1, "a"))
-		memory := takeOver(p, 2)
+		drawn(t, memory, batch(p, 1), b, take("1", 100, 10, 1, "a"))
 		drawn(t, memory, batch(p, 2), b, take("1", 100, 10, 2, "b"))
-		wantError(t, "the old generation", try(old, 2, 1), pipeline.ErrFenced)
-		wantError(t, "the old generation's next batch", try(old, 3, 2), pipeline.ErrFenced)
-		wantError(t, "an older batch", try(memory, 1, 0), pipeline.ErrFenced)
-		wantError(t, "a draw that the budget does not know", try(memory, 9, 8), pipeline.ErrStateLost)
-		wantError(t, "a draw that the ledger does not know", try(memory, 9, 0), pipeline.ErrStateLost)
-		if err := try(memory, 9, 2); err != nil {
+		wantError(t, "a draw that the budget does not know", try(5, 4), pipeline.ErrStateLost)
+		wantError(t, "a draw that the ledger does not know", try(5, 0), pipeline.ErrStateLost)
+		if err := try(5, 2); err != nil {
 			t.Errorf("a draw after batches that did not draw: %v", err)
 		}
 
-		_, err := memory.Draw(t.Context(), batch(p, 9), onBudget(b, 2, []pipeline.Draw{take("1", 100, 5, 3, "c"), give("2", 100, 25)}))
+		_, err := memory.Draw(t.Context(), batch(p, 5), onBudget(b, 2, []pipeline.Draw{take("1", 100, 5, 3, "c"), give("2", 100, 25)}))
 		wantError(t, "more is given back than was taken", err, pipeline.ErrStateLost)
-		wantDrawn(t, drawn(t, memory, batch(p, 9), b, give("3", 100, 24), take("4", 100, 100, 4, "d"), take("5", 99, 99, 5, "e")), pipeline.Drawn{}, taken, waits)
+		wantDrawn(t, drawn(t, memory, batch(p, 5), b, give("3", 100, 24), take("4", 100, 100, 4, "d"), take("5", 99, 99, 5, "e")), pipeline.Drawn{}, taken, waits)
 	})
+}
+
+func TestDraw_by_a_stale_worker_is_refused_on_budgets_that_nobody_has_drawn_on(t *testing.T) {
+	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
+		p := somePartition()
+		try := func(memory pipeline.Memory, n uint64) error {
+			_, err := memory.Draw(t.Context(), batch(p, n), onBudget("b", 0, []pipeline.Draw{take("1", 100, 100, 1, "a")}))
+			return err
+		}
+		old := takeOver(p, 1)
+		if err := try(old, 1); err == nil {
+			t.Error("batch 1 drew and had not begun")
+		}
+		begin(t, old, batch(p, 1))
+		memory := takeOver(p, 2)
+		wantError(t, "the old generation, once the next has taken over", try(old, 1), pipeline.ErrFenced)
+		begin(t, memory, batch(p, 2))
+		wantError(t, "the old generation, after its batch", try(old, 1), pipeline.ErrFenced)
+		wantError(t, "a batch that is filled", try(memory, 1), pipeline.ErrFenced)
+		wantError(t, "a batch that is to come", try(memory, 4), pipeline.ErrStateLost)
+		if err := try(memory, 2); err != nil {
+			t.Error(err)
+		}
+		if _, err := memory.Fill(t.Context(), batch(p, 2), nil, nil, pipeline.Writes{}); err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, "the last batch, which is filled", try(memory, 2), pipeline.ErrFenced)
+	})
+}
+
+func TestDraw_that_arrives_late_changes_nothing(t *testing.T) {
+	store, client := alone(t)
+	p := somePartition()
+	old, _ := takeOver(t, store, p, 1)
+	late := func(memory pipeline.Memory, n, before uint64, draw pipeline.Draw) ([]pipeline.Drawn, error) {
+		return state.DrawLate(t.Context(), memory, batch(p, n), onBudget("b", before, []pipeline.Draw{draw}))
+	}
+	first := take("1", 100, 60, 1, "a")
+	begin(t, old, batch(p, 1))
+	if answers, err := late(old, 1, 0, first); err != nil || !answers[0].Taken {
+		t.Fatalf("%+v, %v", answers, err)
+	}
+	memory, _ := takeOver(t, store, p, 2)
+	wantDrawn(t, drawn(t, memory, batch(p, 1), "b", first, take("2", 100, 60, 2, "b")), taken, waits)
+	drawn(t, memory, batch(p, 2), "b", take("1", 100, 10, 3, "c"))
+	before := snapshot(t, client)
+	_, err := late(old, 1, 0, first)
+	wantError(t, "the old generation", err, pipeline.ErrFenced)
+	_, err = late(old, 3, 2, take("1", 100, 1, 1, "z"))
+	wantError(t, "the old generation, as if in time", err, pipeline.ErrFenced)
+	_, err = late(memory, 1, 0, first)
+	wantError(t, "an older batch", err, pipeline.ErrFenced)
+	if answers, err := late(memory, 2, 1, take("1", 100, 10, 3, "c")); err != nil || !answers[0].Taken {
+		t.Errorf("a draw again: %+v, %v", answers, err)
+	}
+	if after := snapshot(t, client); !maps.Equal(after, before) {
+		t.Error("late draws have changed something")
+	}
 }
 
 func TestDraw_serves_many_budgets_in_one_call(t *testing.T) {
@@ -226,6 +318,7 @@ func TestDraw_serves_many_budgets_in_one_call(t *testing.T) {
 			draw.Budget, draw.Reward = fmt.Sprintf("acme/%d", i%budgets), strconv.Itoa(i)
 			draws = append(draws, draw)
 		}
+		begin(t, memory, batch(p, 1))
 		answers, err := memory.Draw(t.Context(), batch(p, 1), draws)
 		if err != nil {
 			t.Fatal(err)
@@ -242,7 +335,7 @@ func TestDraw_gives_room_to_many_at_once(t *testing.T) {
 	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
 		p, other := somePartition(), somePartition()
 		memory, rival := takeOver(p, 1), takeOver(other, 1)
-		const b, n = "b", 1234
+		const b, n = "b", 2345
 		var draws, others []pipeline.Draw
 		for i := range n {
 			draws = append(draws, take(fmt.Sprint("t", i), 1, 2, int64(i), fmt.Sprint("r", i)))
@@ -250,7 +343,7 @@ func TestDraw_gives_room_to_many_at_once(t *testing.T) {
 		}
 		drawn(t, memory, batch(p, 1), b, draws...)
 		drawn(t, rival, batch(other, 1), b, others...)
-		// r0, s0, r1, s1, ... are the oldest; there is room for 1500 of them.
+		// r0, s0, r1, s1, ... are the oldest; first there is room for 1500 of them.
 		for _, step := range []struct {
 			memory pipeline.Memory
 			p      pipeline.Partition
@@ -261,15 +354,18 @@ func TestDraw_gives_room_to_many_at_once(t *testing.T) {
 		}{
 			{memory, p, 3001, "r", 0, 750},
 			{rival, other, 3001, "s", 0, 750},
-			{rival, other, 2 * 2 * n, "s", 750, n},
-			{memory, p, 2 * 2 * n, "r", 750, n},
+			{rival, other, 2 * 2 * n, "s", 750, 1750},
+			{rival, other, 2 * 2 * n, "s", 1750, n},
+			{memory, p, 2 * 2 * n, "r", 750, 1750},
+			{memory, p, 2 * 2 * n, "r", 1750, n},
 		} {
 			var rewards []string
 			for i := step.from; i < step.to; i++ {
 				rewards = append(rewards, fmt.Sprint(step.reward, i))
 			}
-			bounds := batch(step.p, 2+uint64(step.from/750))
+			bounds := batch(step.p, 2+uint64(step.from+250)/1000)
 			wantDrawn(t, drawn(t, step.memory, bounds, b, collect("c", step.limit)), collected(2, rewards...))
+			wantGranted(t, step.memory, []string{b}, step.to == 1750)
 		}
 	})
 }
@@ -278,6 +374,7 @@ func TestDraw_refuses_what_no_ledger_asks_for(t *testing.T) {
 	store, _ := alone(t)
 	p := somePartition()
 	memory, _ := takeOver(t, store, p, 1)
+	begin(t, memory, batch(p, 1))
 	mixed := onBudget("b", 0, []pipeline.Draw{collect("1", 1), collect("2", 1)})
 	mixed[1].Before = 1
 	for name, draws := range map[string][]pipeline.Draw{
@@ -296,6 +393,30 @@ func TestDraw_refuses_what_no_ledger_asks_for(t *testing.T) {
 	}
 }
 
+func TestDraw_goes_on_giving_room_to_very_many(t *testing.T) {
+	store, client := alone(t)
+	p := somePartition()
+	memory, _ := takeOver(t, store, p, 1)
+	const n = 12_000
+	var draws []pipeline.Draw
+	for i := range n {
+		draws = append(draws, take(strconv.Itoa(i), 0, 1, int64(i), strconv.Itoa(i)))
+	}
+	drawn(t, memory, batch(p, 1), "b", draws...)
+	wantDrawn(t, drawn(t, memory, batch(p, 2), "b", collect("1", 2*n), take("2", 2*n, 1, 0, "late"))[1:], waits)
+	if waiting := client.ZCard(t.Context(), groupTag("b")+":bq:b").Val(); waiting != n-10_000+1 {
+		t.Errorf("%d wait", waiting)
+	}
+	got := 1000
+	for number := uint64(3); number < 15; number++ {
+		got += len(drawn(t, memory, batch(p, number), "b", collect("1", 2*n))[0].Collected)
+	}
+	if got != n+1 {
+		t.Errorf("%d of %d were given room", got, n+1)
+	}
+	wantDrawn(t, drawn(t, memory, batch(p, 15), "b", take("1", 2*n, n-1, 1, "last")), taken)
+}
+
 func TestDraw_on_a_full_redis_changes_nothing_until_there_is_room(t *testing.T) {
 	_, client := alone(t)
 	seen := make(errorsSeen, 100)
@@ -309,6 +430,7 @@ func TestDraw_on_a_full_redis_changes_nothing_until_there_is_room(t *testing.T) 
 	p := somePartition()
 	memory, _ := takeOver(t, store, p, 1)
 	drawn(t, memory, batch(p, 1), "b", take("1", 100, 60, 1, "a"), take("2", 100, 60, 2, "b"))
+	begin(t, memory, batch(p, 2))
 	before := snapshot(t, client)
 	if err := client.ConfigSet(t.Context(), "maxmemory", "1mb").Err(); err != nil {
 		t.Fatal(err)

@@ -153,6 +153,7 @@ func TestCluster_carries_all_of_it(t *testing.T) {
 // drawOnAll takes 1 from each budget, of which there are 3.
 func drawOnAll(t *testing.T, memory pipeline.Memory, p pipeline.Partition, budgets []string) {
 	t.Helper()
+	begin(t, memory, batch(p, 1))
 	var draws []pipeline.Draw
 	for _, budget := range budgets {
 		draws = append(draws, onBudget(budget, 0, []pipeline.Draw{take("1", 3, 1, 1, strconv.Itoa(p.ID))})...)

@@ -115,6 +115,9 @@ func (c *conversions) work(t testing.TB, from, to uint64) {
 	t.Helper()
 	for n := from; n <= to; n++ {
 		claim(t, c.memory, batch(c.p, n), nil)
+		if _, err := c.memory.Begin(t.Context(), batch(c.p, n), nil); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := c.memory.Draw(t.Context(), batch(c.p, n), takes(n, n-1, c.budgets)); err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +127,7 @@ func (c *conversions) work(t testing.TB, from, to uint64) {
 }
 
 func TestLost_data_is_noticed_by_every_step(t *testing.T) {
-	const own, visits = "begin fill takeover", "claim share read check draw"
+	const own, visits = "begin fill draw takeover ", "claim share read check late "
 	losses := []struct {
 		name    string
 		lose    func(t *testing.T, c *conversions, old map[string]string)
@@ -135,7 +138,7 @@ func TestLost_data_is_noticed_by_every_step(t *testing.T) {
 		}, own + visits + "granted anew"},
 		{"everything older", func(t *testing.T, c *conversions, old map[string]string) {
 			restore(t, c.client, "", old)
-		}, "begin fill" + visits}, // a takeover finds an older journal: only the commit tells
+		}, "begin fill draw " + visits}, // a takeover finds an older journal: only the commit tells
 		{"another installation", func(t *testing.T, c *conversions, _ map[string]string) {
 			remove(t, c.client, "")
 			initialised(t, c.client)
@@ -151,7 +154,7 @@ func TestLost_data_is_noticed_by_every_step(t *testing.T) {
 		}, own + visits + "granted anew"},
 		{"the own group older", func(t *testing.T, c *conversions, old map[string]string) {
 			restore(t, c.client, homeOf(t, c.client, c.p), old)
-		}, "begin fill" + visits},
+		}, "begin fill draw " + visits},
 		{"the journal deleted", func(t *testing.T, c *conversions, _ map[string]string) {
 			remove(t, c.client, homeOf(t, c.client, c.p)+":journal:")
 		}, own},
@@ -181,9 +184,16 @@ func (c *conversions) steps(t testing.TB, n uint64) map[string]func() error {
 			_, err := c.memory.Fill(ctx, batch(c.p, n), nil, nil, pipeline.Writes{})
 			return err
 		},
-		"claim":    func() error { _, err := c.memory.Claim(ctx, batch(c.p, n), nil); return err },
-		"draw":     func() error { _, err := c.memory.Draw(ctx, batch(c.p, n), takes(n, n-1, c.budgets)); return err },
-		"anew":     func() error { _, err := c.memory.Draw(ctx, batch(c.p, n), takes(n, 0, c.unused)); return err },
+		"claim": func() error { _, err := c.memory.Claim(ctx, batch(c.p, n), nil); return err },
+		"draw":  func() error { _, err := c.memory.Draw(ctx, batch(c.p, n), takes(n, n-1, c.budgets)); return err },
+		"late": func() error {
+			_, err := state.DrawLate(ctx, c.memory, batch(c.p, n), takes(n, n-1, c.budgets))
+			return err
+		},
+		"anew": func() error {
+			_, err := state.DrawLate(ctx, c.memory, batch(c.p, n), takes(n, 0, c.unused))
+			return err
+		},
 		"granted":  func() error { _, err := c.memory.Granted(ctx, c.budgets); return err },
 		"share":    func() error { return c.memory.ApplyShared(ctx, batch(c.p, n), nil) },
 		"read":     func() error { _, err := reader(c.store, c.p).ReadShared(ctx, progress(n-1), c.keys); return err },

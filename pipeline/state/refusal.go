@@ -25,6 +25,8 @@ func (c *call) refusal(answer []any) error {
 		return c.fenced(text(answer, 1), found)
 	case "LOST":
 		return c.lost(answer, found)
+	case "UNBEGUN":
+		return fmt.Errorf("slot group %s: batch %v of %s draws on budgets without a begin record: %w", c.group.tag(), c.arg(4), c.field(), errProtocol)
 	case "UNCLAIMED":
 		return fmt.Errorf("slot group %s: batch %v of %s is journalled without a call of Claim, though batch %s had one: a stage that claims does so in every batch: %w",
 			c.group.tag(), c.arg(4), c.field(), text(answer, 1), errProtocol)

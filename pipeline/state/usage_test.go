@@ -2,7 +2,10 @@ package state_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/state"
@@ -67,6 +70,45 @@ func BenchmarkClaimMemory(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(usage["claims"].Bytes)/float64(n), "redis-bytes/claim")
+		})
+	}
+}
+
+// BenchmarkBudgetMemory reports what a budget takes in Redis, and a reward that
+// waits for one.
+func BenchmarkBudgetMemory(b *testing.B) {
+	for _, kind := range []struct {
+		name           string
+		budgets, takes int
+		limit          int64
+	}{
+		{"budgets=10000", 10_000, 10_000, 1 << 40},
+		{"waiting=100000", 1, 100_000, 0},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			store, _ := alone(b)
+			p := somePartition()
+			memory, _ := takeOver(b, store, p, 1)
+			for n, from := uint64(1), 0; from < kind.takes; n, from = n+1, from+10_000 {
+				draws := make([]pipeline.Draw, 10_000)
+				for i := range draws {
+					d := take(strconv.Itoa(i), kind.limit, 1000, int64(from+i), uuid.NewString())
+					d.Ref = "acme/ada/12345"
+					draws[i] = onBudget(fmt.Sprintf("acme/2026-11/%d", i%kind.budgets), n-1, []pipeline.Draw{d})[0]
+				}
+				begin(b, memory, batch(p, n))
+				if _, err := memory.Draw(b.Context(), batch(p, n), draws); err != nil {
+					b.Fatal(err)
+				}
+			}
+			var usage map[string]state.Usage
+			for b.Loop() {
+				var err error
+				if usage, err = store.Usage(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(usage["budgets"].Bytes)/float64(kind.takes), "redis-bytes/each")
 		})
 	}
 }

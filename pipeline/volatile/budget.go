@@ -78,10 +78,14 @@ func (of *budget) release(limit int64) {
 
 // collect tells a partition which of its rewards were given room.
 func (of *budget) collect(name string) (grants []pipeline.Grant) {
-	for _, w := range of.granted[name] {
+	list := of.granted[name]
+	n := min(len(list), pipeline.MostCollected)
+	for _, w := range list[:n] {
 		grants = append(grants, pipeline.Grant{Ref: w.ref, Amount: w.amount})
 	}
-	delete(of.granted, name)
+	if of.granted[name] = list[n:]; n == len(list) {
+		delete(of.granted, name)
+	}
 	return grants
 }
 

@@ -18,6 +18,9 @@ type drawer struct {
 func (m *Memory) Draw(_ context.Context, b pipeline.Bounds, draws []pipeline.Draw) ([]pipeline.Drawn, error) {
 	m.store.mutex.Lock()
 	defer m.store.mutex.Unlock()
+	if err := m.begun(b); err != nil && len(draws) > 0 {
+		return nil, err
+	}
 	drawn := make([]pipeline.Drawn, len(draws))
 	for i := range draws {
 		of, from, err := m.drawer(b, &draws[i])
@@ -34,6 +37,20 @@ func (m *Memory) Draw(_ context.Context, b pipeline.Bounds, draws []pipeline.Dra
 		drawn[i] = answer
 	}
 	return drawn, nil
+}
+
+// begun refuses a batch whose begin record does not stand.
+func (m *Memory) begun(b pipeline.Bounds) error {
+	if err := m.ordered("draw for", b, m.own.filled); err != nil {
+		return err
+	}
+	switch {
+	case b.Number == m.own.filled:
+		return m.refused("draw for", b, pipeline.ErrFenced)
+	case m.own.journal.Bounds.Number != b.Number:
+		return fmt.Errorf("draw for batch %d of %s: it has no begin record", b.Number, m.partition)
+	}
+	return nil
 }
 
 // drawer finds the budget, and what it knows of the partition, brought up to

@@ -5,7 +5,8 @@
 //
 // It keeps the rules of the ports: fences, the order of batches, replays that are
 // answered as they were the first time, budgets that are never exceeded. Slot
-// groups and lost shards it leaves out; package state tests that both answer alike.
+// groups and lost shards it leaves out, and the bound on how many a budget gives
+// room in one call; package state tests that both answer alike.
 //
 // It may know the ports of package pipeline, and nothing else of ours.
 package volatile
