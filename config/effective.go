@@ -60,6 +60,7 @@ func (p *Programs) Effective(of Selection) (*Effective, error) {
 		programs: p, of: of,
 		out:       &Effective{Revision: p.Catalog.Revision, origins: map[*strict.Node]Origin{}},
 		templates: map[*strict.Node]string{},
+		defaults:  map[string]*strict.Node{},
 		uses:      map[string]map[string]bool{"teams": {}, "budgets": {}, "segments": {}, "currencies": {}},
 	}
 	if of.Program != "" && p.Catalog.Program(of.Org, of.Program) == nil {
@@ -184,6 +185,7 @@ type effectiveBuilder struct {
 	programs  *Programs
 	of        Selection
 	out       *Effective
+	defaults  map[string]*strict.Node    // as they are written
 	templates map[*strict.Node]string    // the values of templates, and whose they are
 	uses      map[string]map[string]bool // what the one program refers to
 }

@@ -54,10 +54,15 @@ func short(d time.Duration) string {
 	return text
 }
 
-// under lays defaults under a value and remembers that they are.
+// under lays defaults under a value and remembers that they are. Equal defaults
+// are the same values everywhere.
 func (b *effectiveBuilder) under(defaults string, over *strict.Node) *strict.Node {
-	tree := strict.Parse("", []byte(defaults), &Problems{})
-	strict.Each(tree, func(n *strict.Node) { b.out.origins[n] = Origin{Layer: FromDefault} })
+	tree := b.defaults[defaults]
+	if tree == nil {
+		tree = strict.Parse("", []byte(defaults), &Problems{})
+		strict.Each(tree, func(n *strict.Node) { b.out.origins[n] = Origin{Layer: FromDefault} })
+		b.defaults[defaults] = tree
+	}
 	return strict.Merge(tree, over)
 }
 

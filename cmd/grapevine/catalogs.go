@@ -21,6 +21,7 @@ type revisions interface {
 // revisionBooks keeps them for good (ClickHouse).
 type revisionBooks interface {
 	RecordConfiguration(ctx context.Context, revision string, source []byte) error
+	Configuration(ctx context.Context, revision string) (source []byte, err error)
 }
 
 // decider is the catalog that decides new batches.
@@ -99,7 +100,9 @@ func (c *catalogs) Revision(ctx context.Context, hash string) (*program.Catalog,
 		return nil, fmt.Errorf("find configuration %s: %w", hash, err)
 	}
 	if !found {
-		return nil, fmt.Errorf("configuration %s, which decided a batch, is not in Redis", hash)
+		if source, err = c.books.Configuration(ctx, hash); err != nil {
+			return nil, fmt.Errorf("find configuration %s, which decided a batch and is not in Redis: %w", hash, err)
+		}
 	}
 	catalog, err := config.LoadSource(source)
 	if err != nil {

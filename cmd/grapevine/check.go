@@ -31,8 +31,7 @@ func newCheckCommand() *cobra.Command {
 with file, line and column. Nothing is connected to and nothing is changed.
 
 What can be carried out and is hardly meant is a warning, for instance a message
-without a text in the program's locale. So is what this release does not carry
-out yet: check accepts it, run refuses it.
+without a text in the program's locale.
 
 With --print, print the programs as they decide: templates merged, defaults filled
 in, and behind each value the file and line that it comes from, and the template if

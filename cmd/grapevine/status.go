@@ -28,7 +28,9 @@ func newStatusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show lag, throughput, verdicts and health",
 		Long: `Show how far the workers are behind, how fast they are, what became of the events,
-and whether Kafka, Redis, ClickHouse and this machine's worker answer.
+and whether Kafka, Redis, ClickHouse and this machine's worker answer. Workers
+anywhere say in Redis which programs they decide by, and why not by those on
+their disk: a worker that was silent for a minute is left out.
 
 Exit code 1 when one of the three engines does not, with its name.`,
 		Example: `  grapevine status

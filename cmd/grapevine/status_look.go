@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/grapevinehq/grapevine/analytics"
 	"github.com/grapevinehq/grapevine/config"
 	"github.com/grapevinehq/grapevine/consumers"
+	"github.com/grapevinehq/grapevine/pipeline/state"
 )
 
 // status is what one look at everything shows.
@@ -27,6 +29,14 @@ type status struct {
 	Redis      engineStatus     `json:"redis"`
 	ClickHouse clickhouseStatus `json:"clickhouse"`
 	Worker     workerStatus     `json:"worker"`
+	Workers    []announced      `json:"workers"`
+}
+
+// announced is a worker anywhere, as it said lately of itself in Redis.
+type announced struct {
+	Name       string  `json:"name"` // host:process
+	SecondsAgo float64 `json:"seconds_ago"`
+	workerNote
 }
 
 // engineStatus tells whether an engine answers; Error is empty when it does. Lacks
@@ -117,7 +127,7 @@ func (o *observer) look(ctx context.Context) *status {
 	s := &status{}
 	var looks sync.WaitGroup
 	looks.Go(func() { s.Kafka = o.lookKafka(ctx) })
-	looks.Go(func() { s.Redis = o.lookRedis(ctx) })
+	looks.Go(func() { s.Redis, s.Workers = o.lookRedis(ctx) })
 	looks.Go(func() { s.ClickHouse = o.lookClickHouse(ctx) })
 	looks.Go(func() { s.Worker = lookWorker(ctx, o.settings.HTTP.Addr) })
 	looks.Wait()
@@ -147,12 +157,21 @@ func (o *observer) lookKafka(ctx context.Context) kafkaStatus {
 	return s
 }
 
-func (o *observer) lookRedis(ctx context.Context) engineStatus {
+func (o *observer) lookRedis(ctx context.Context) (engineStatus, []announced) {
 	s := engineStatus{Addr: strings.Join(o.settings.Redis.Addresses(), ",")}
-	if err := o.redis.Ping(ctx).Err(); err != nil {
-		s.Error = fmt.Sprintf("ping %s: %v", s.Addr, err)
+	present, err := state.Present(ctx, o.redis)
+	if err != nil {
+		s.Error = fmt.Sprintf("ask Redis at %s: %v", s.Addr, err)
+		return s, nil
 	}
-	return s
+	workers := []announced{}
+	for _, p := range present {
+		w := announced{Name: p.Worker, SecondsAgo: p.Ago.Seconds()}
+		if json.Unmarshal(p.Note, &w.workerNote) == nil { // or else of another release
+			workers = append(workers, w)
+		}
+	}
+	return s, workers
 }
 
 func (o *observer) lookClickHouse(ctx context.Context) clickhouseStatus {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 )
@@ -13,6 +14,7 @@ import (
 func writeStatus(out io.Writer, s *status) {
 	fmt.Fprintf(out, "%s\n\n", s.Time.Format("2006-01-02 15:04:05 UTC"))
 	writeHealth(out, s)
+	writeWorkers(out, s.Workers)
 	if len(s.Kafka.Topics) > 0 {
 		fmt.Fprintf(out, "\nConsumer group %s, behind by %s\n", printable(s.Kafka.Group), formatCount(s.Kafka.Lag))
 		writeTopics(out, s.Kafka.Topics)
@@ -38,6 +40,50 @@ func writeHealth(out io.Writer, s *status) {
 	}
 	fmt.Fprintf(out, "%-11s %-24s %s\n", "Worker", strings.TrimSuffix(strings.TrimPrefix(printable(s.Worker.URL), "http://"), "/readyz"), printable(s.Worker.Says))
 }
+
+// shownProblems is how many problems of refused programs are told.
+const shownProblems = 5
+
+// writeWorkers tells which programs each worker decides by, and why not by those
+// that lie on its disk.
+func writeWorkers(out io.Writer, workers []announced) {
+	if len(workers) == 0 {
+		return
+	}
+	fmt.Fprintln(out)
+	t := newTable(out, "worker", "programs", "revision", "decides since", "files")
+	revisions := map[string]bool{}
+	for _, w := range workers {
+		revisions[w.Revision] = true
+		files := "taken"
+		if w.Refused != nil {
+			files = "REFUSED since " + clockTime(w.Refused.Since)
+		}
+		t.AppendRow(table.Row{printable(w.Name), printable(w.Programs), printable(fmt.Sprintf("%.12s", w.Revision)), clockTime(w.Taken), files})
+	}
+	t.Render()
+	if len(revisions) > 1 {
+		fmt.Fprintln(out, "The workers decide by different revisions: within reload_interval of a change that is so for a moment.")
+	}
+	for _, w := range workers {
+		if w.Refused != nil {
+			writeRefused(out, w)
+		}
+	}
+}
+
+func writeRefused(out io.Writer, w announced) {
+	fmt.Fprintf(out, "\n%s refuses its programs and goes on with revision %.12s; problems: %d\n", printable(w.Name), printable(w.Revision), w.Refused.Problems)
+	told := w.Refused.First[:min(len(w.Refused.First), shownProblems)]
+	for _, problem := range told {
+		fmt.Fprintf(out, "  %s\n", printable(problem))
+	}
+	if more := w.Refused.Problems - len(told); more > 0 {
+		fmt.Fprintf(out, "  and %d more: grapevine check --programs %s\n", more, printable(w.Programs))
+	}
+}
+
+func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
 
 func writeTopics(out io.Writer, topics []topicStatus) {
 	t := newTable(out, "topic", ">written", ">lag", ">in/s", ">done/s", "lag by partition")

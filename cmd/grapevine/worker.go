@@ -46,12 +46,13 @@ type worker struct {
 	books    *analytics.Books
 	catalogs *catalogs
 	watcher  *config.Watcher
+	presence *presence
 }
 
 // runWorker runs the pipeline until ctx ends, or with exitWhenIdle until there
 // is nothing left to do.
 func runWorker(ctx context.Context, settings *config.Settings, log *slog.Logger, exitWhenIdle bool) error {
-	w := &worker{settings: settings, log: log, registry: prometheus.NewRegistry(), health: &health{}}
+	w := &worker{settings: settings, log: log, registry: prometheus.NewRegistry(), health: &health{}, presence: newPresence(settings)}
 	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	w.metrics = newWorkerMetrics(w.registry)
 	w.batches = loop.NewMetrics(w.registry)
@@ -74,7 +75,7 @@ func runWorker(ctx context.Context, settings *config.Settings, log *slog.Logger,
 // works the partitions that this member of the group is assigned.
 func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 	starting := w.health.waits("start")
-	if err := w.loadPrograms(ctx); err != nil {
+	if err := w.loadPrograms(); err != nil {
 		return err
 	}
 	if err := w.connect(ctx); err != nil {
@@ -103,6 +104,7 @@ func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 	tasks, background := errgroup.WithContext(background)
 	tasks.Go(func() error { return barrier.Run(background) })
 	tasks.Go(func() error { return w.watcher.Run(background) })
+	tasks.Go(func() error { return w.presence.run(background, w.store, w.log) })
 	tasks.Go(func() error { return w.watchEngines(background) })
 	tasks.Go(func() error { return w.watchKeys(background) })
 	tasks.Go(func() error {
@@ -147,22 +149,28 @@ func rests(membership *consumers.Group, loops map[string]*loop.Loop) func(since 
 }
 
 // loadPrograms loads the program configuration.
-func (w *worker) loadPrograms(ctx context.Context) (err error) {
-	w.watcher, err = config.NewWatcher(w.settings.Programs, w.settings.ReloadInterval, w.log, func(c *program.Catalog) { w.reload(ctx, c) })
+func (w *worker) loadPrograms() (err error) {
+	w.watcher, err = config.NewWatcher(w.settings.Programs, config.WatcherOptions{
+		Interval: w.settings.ReloadInterval, Log: w.log, Take: w.reload, Changed: w.programsChanged,
+	})
 	return err
 }
 
-// reload makes a changed configuration decide from the next batch on.
-func (w *worker) reload(ctx context.Context, c *program.Catalog) {
-	// An engine that is away refuses nothing.
+// reload makes a changed configuration decide from the next batch on. An engine
+// that is away refuses nothing.
+func (w *worker) reload(ctx context.Context, c *program.Catalog) error {
 	err := waitFor(ctx, w.log, "Redis and ClickHouse to keep the changed programs", func(ctx context.Context) error { return mended(w.decideBy(ctx, c)) })
-	if err != nil {
-		w.metrics.reloads.WithLabelValues("refused").Inc()
-		w.log.Error("the changed programs are not taken; the last good ones decide on", "error", err)
-		return
+	if err == nil {
+		w.metrics.reloads.WithLabelValues(reloadTaken).Inc()
 	}
-	w.metrics.reloads.WithLabelValues("taken").Inc()
-	w.log.Info("the changed programs decide from now on", "revision", c.Revision)
+	return err
+}
+
+// programsChanged tells metrics, and the other workers and status by way of
+// Redis, which programs decide and whether the files say something else.
+func (w *worker) programsChanged(s config.WatcherState) {
+	w.metrics.programs(s)
+	w.presence.change(s)
 }
 
 // decideBy makes a catalog decide new batches.

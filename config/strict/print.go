@@ -64,7 +64,8 @@ func (p *printer) under(key string, value *Node, indent string) {
 	p.block(value, indent, "")
 }
 
-// flow writes a value in one line, where that can be.
+// flow writes a value in one line, where that can be; of one that does not fit
+// it writes only the beginning.
 func (p *printer) flow(n *Node, from int) (text string, values []*Node, fits bool) {
 	var out strings.Builder
 	values = p.inline(&out, n, nil)
@@ -80,6 +81,9 @@ func (p *printer) inline(out *strings.Builder, n *Node, values []*Node) []*Node 
 	case n.Kind == List:
 		out.WriteByte('[')
 		for i, item := range n.Items {
+			if out.Len() > printWidth {
+				break
+			}
 			if i > 0 {
 				out.WriteString(", ")
 			}
@@ -89,6 +93,9 @@ func (p *printer) inline(out *strings.Builder, n *Node, values []*Node) []*Node 
 	case n.Kind == Map:
 		out.WriteByte('{')
 		for i := range n.Pairs {
+			if out.Len() > printWidth {
+				break
+			}
 			if i > 0 {
 				out.WriteString(", ")
 			}

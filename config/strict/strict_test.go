@@ -264,3 +264,61 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestPrint_writes_what_is_read_back_as_it_was(t *testing.T) {
+	texts := rapid.OneOf(rapid.SampledFrom([]string{
+		"plain", "two words", "720h", "2026-01-01T00:00:00Z", "10", "1.5", "1e3", "0x1", "true", "No", "~", "", " x", "x ", "a: b", "a #b",
+		"'", `"`, `say "a" 'b'`, `back\slash`, "line\nbreak", "tab\t", "\u0085", "\U0001F980", "\ufeff", "[x]", "{x}", "a,b", "- a", "*a", "&a", "!a", "%a", "@a", "|", ">", "a:", "<<", "=", "é",
+	}), rapid.String())
+	var tree func(depth int) *rapid.Generator[*Node]
+	tree = func(depth int) *rapid.Generator[*Node] {
+		return rapid.Custom(func(t *rapid.T) *Node {
+			n := &Node{Kind: rapid.SampledFrom([]Kind{String, List, Map}).Draw(t, "kind")}
+			if depth == 0 {
+				n.Kind = String
+			}
+			switch n.Kind {
+			case List:
+				n.Items = rapid.SliceOfN(tree(depth-1), 0, 4).Draw(t, "items")
+			case Map:
+				for _, key := range rapid.SliceOfNDistinct(texts, 0, 4, rapid.ID).Draw(t, "keys") {
+					n.Pairs = append(n.Pairs, Pair{Key: key, Value: tree(depth-1).Draw(t, "value")})
+				}
+			default:
+				n.Text = texts.Draw(t, "text")
+			}
+			return n
+		})
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		root := &Node{Kind: Map, Pairs: []Pair{{Key: "root", Value: tree(3).Draw(t, "tree")}}}
+		apart := rapid.Bool().Draw(t, "apart")
+		var out strings.Builder
+		for _, line := range Print(root, func(_, _ *Node) bool { return !apart }) {
+			out.WriteString(line.Text + "\n")
+		}
+		problems := &Problems{}
+		back := Parse("printed", []byte(out.String()), problems)
+		if err := problems.Err(); err != nil || !same(root, back) {
+			t.Fatalf("%s\n%v", out.String(), err)
+		}
+	})
+}
+
+// same compares trees but for their places.
+func same(a, b *Node) bool {
+	if a.Kind != b.Kind || a.Text != b.Text || len(a.Items) != len(b.Items) || len(a.Pairs) != len(b.Pairs) {
+		return false
+	}
+	for i := range a.Items {
+		if !same(a.Items[i], b.Items[i]) {
+			return false
+		}
+	}
+	for i := range a.Pairs {
+		if a.Pairs[i].Key != b.Pairs[i].Key || !same(a.Pairs[i].Value, b.Pairs[i].Value) {
+			return false
+		}
+	}
+	return true
+}

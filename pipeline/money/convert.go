@@ -1,9 +1,11 @@
 package money
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/big"
+	"sort"
 
 	"github.com/grapevinehq/grapevine/pipeline/program"
 )
@@ -31,22 +33,21 @@ func Same(code string) Rate { return Rate{From: code, To: code, Numerator: 1, De
 
 // RateAt finds the rate from one currency to another that is valid at a time
 // (milliseconds since the epoch): the one with the latest ValidFrom not after
-// it. Equal currencies have rate 1 always. Anything else is ErrNoRate.
+// it. Equal currencies have rate 1 always. Anything else is ErrNoRate. The rates
+// are in the order of a Catalog's: by pair, then by time.
 func RateAt(rates []program.Rate, from, to string, at int64) (Rate, error) {
 	if from == to {
 		return Same(to), nil
 	}
-	best := -1
-	for i := range rates {
+	later := sort.Search(len(rates), func(i int) bool {
 		r := &rates[i]
-		if r.From == from && r.To == to && r.ValidFrom <= at && (best < 0 || r.ValidFrom >= rates[best].ValidFrom) {
-			best = i
-		}
-	}
-	if best < 0 {
+		return cmp.Or(cmp.Compare(r.From, from), cmp.Compare(r.To, to), cmp.Compare(r.ValidFrom, at)) > 0
+	})
+	if later == 0 || rates[later-1].From != from || rates[later-1].To != to {
 		return Rate{}, fmt.Errorf("%w from %s to %s", ErrNoRate, from, to)
 	}
-	return Rate{From: from, To: to, Numerator: rates[best].Numerator, Denominator: rates[best].Denominator}, nil
+	r := &rates[later-1]
+	return Rate{From: from, To: to, Numerator: r.Numerator, Denominator: r.Denominator}, nil
 }
 
 // Convert gives amount (minor units of r.From, not negative) in minor units of

@@ -1,9 +1,11 @@
 package money
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"math/big"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -48,6 +50,37 @@ func TestRateAt_takes_the_latest_valid_rate_and_no_inverse(t *testing.T) {
 			t.Errorf("RateAt(%s, %s, %d): %v; want ErrNoRate", c.from, c.to, c.at, err)
 		}
 	}
+}
+
+func TestRateAt_finds_the_rate_that_a_look_at_all_finds(t *testing.T) {
+	codes := []string{"CHF", "EUR", "GBP", "USD"}
+	rapid.Check(t, func(t *rapid.T) {
+		var rates []program.Rate
+		for _, from := range codes {
+			for _, to := range codes {
+				for i, at := range rapid.SliceOfNDistinct(rapid.Int64Range(0, 20), 0, 5, rapid.ID).Draw(t, "times") {
+					rates = append(rates, program.Rate{From: from, To: to, ValidFrom: at, Numerator: int64(i + 1), Denominator: 1})
+				}
+			}
+		}
+		slices.SortFunc(rates, func(a, b program.Rate) int {
+			return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.ValidFrom, b.ValidFrom))
+		})
+		from, to := rapid.SampledFrom(codes).Draw(t, "from"), rapid.SampledFrom(codes).Draw(t, "to")
+		at := rapid.Int64Range(-1, 21).Draw(t, "at")
+		want := Rate{}
+		for _, r := range rates { // in order of time: the last one stands
+			if r.From == from && r.To == to && r.ValidFrom <= at {
+				want = Rate{From: from, To: to, Numerator: r.Numerator, Denominator: 1}
+			}
+		}
+		if from == to {
+			want = Same(to)
+		}
+		if got, err := RateAt(rates, from, to, at); got != want || (err != nil) != (want == Rate{}) {
+			t.Fatalf("%s to %s at %d: %+v, %v; want %+v", from, to, at, got, err, want)
+		}
+	})
 }
 
 func TestConvert_rounds_half_up_between_exponents(t *testing.T) {

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"sort"
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline/event"
@@ -11,7 +12,7 @@ import (
 type Catalog struct {
 	Revision string // SHA-256 of Source, hex
 	Source   []byte // the canonical text that it was loaded from; loading it again gives the same catalog
-	Rates    []Rate
+	Rates    []Rate // by From, To and ValidFrom, as money.RateAt looks them up
 	Bots     BotRules
 	Orgs     map[string]*Org
 	// LongestDedupeWindow over all versions bounds how long clicks are remembered.
@@ -96,15 +97,11 @@ type Program struct {
 // At finds the version valid at a time. When none is, active is false and the
 // version is the latest before it, or else the first (§9 (13)).
 func (p *Program) At(ms int64) (v *Version, active bool) {
-	for _, c := range p.Versions {
-		if c.ValidFrom > ms {
-			break
-		}
-		v = c
-	}
-	if v == nil {
+	later := sort.Search(len(p.Versions), func(i int) bool { return p.Versions[i].ValidFrom > ms })
+	if later == 0 {
 		return p.Versions[0], false
 	}
+	v = p.Versions[later-1]
 	return v, v.ValidTo == 0 || ms < v.ValidTo
 }
 
