@@ -31,12 +31,13 @@ type ground struct {
 	log        *slog.Logger
 	stops      []func(context.Context) error
 	prefix     string // of the topics
+	programs   string // the file that decides
 	serial     int    // makes each measurement's group and database its own
 }
 
 // start starts the engines and writes the events.
 func start(ctx context.Context, o options) (*ground, error) {
-	g := &ground{options: o, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	g := &ground{options: o, programs: o.programs(), log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	if err := g.startEngines(ctx); err != nil {
 		g.stop()
 		return nil, err
@@ -104,7 +105,7 @@ func (g *ground) environ(database string) []string {
 		"GRAPEVINE_REDIS_ADDR="+g.redis.Addr,
 		"GRAPEVINE_CLICKHOUSE_ADDR="+g.clickhouse.Addr,
 		"GRAPEVINE_CLICKHOUSE_DATABASE="+database,
-		"GRAPEVINE_PROGRAMS="+g.options.programs(),
+		"GRAPEVINE_PROGRAMS="+g.programs,
 		"GRAPEVINE_HTTP_ADDR=127.0.0.1:0",
 		"GRAPEVINE_LOG_FORMAT=json",
 	)

@@ -86,6 +86,18 @@ func conversionJob(ctx context.Context, g *ground) (figure, error) {
 	return g.job(ctx, name, consumers.Conversions)
 }
 
+// everyRule is the configuration in which every rule and key is in use.
+const everyRule = "examples/programs.yaml"
+
+// ruledJob is the same as conversionJob, with every rule of the example on: holds,
+// limits, budgets, segments, grants, shadow models.
+func ruledJob(ctx context.Context, g *ground) (figure, error) {
+	before := g.programs
+	g.programs = everyRule
+	defer func() { g.programs = before }()
+	return conversionJob(ctx, g)
+}
+
 // job runs the binary until it is idle, and measures one topic.
 func (g *ground) job(ctx context.Context, name, topic string) (figure, error) {
 	cluster, err := g.cluster(name)

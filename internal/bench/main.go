@@ -160,7 +160,7 @@ func measures(o options) []measure {
 		list = append(list, measure{"clicks on remembered ones", rememberedJob})
 	}
 	if o.conversions > 0 {
-		list = append(list, measure{"conversions", conversionJob})
+		list = append(list, measure{"conversions", conversionJob}, measure{"conversions, every rule", ruledJob})
 	}
 	return list
 }
