@@ -1,7 +1,6 @@
 package cases
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -44,17 +43,18 @@ func (t *teller) tell(run *offline.Run) error {
 // add adds lines of one moment, in the order of what they are about: the lines of
 // one subject stay as they came.
 func (t *teller) add(section string, told []string) {
-	slices.SortStableFunc(told, func(a, b string) int { return cmp.Compare(subject(a), subject(b)) })
+	slices.SortStableFunc(told, func(a, b string) int { return slices.Compare(subject(a), subject(b)) })
 	t.came[section] = append(t.came[section], told...)
 }
 
-// subject is the word that a line is about: the second where a verb comes first.
-func subject(line string) string {
+// subject is the word that a line is about, part by part: the second where a verb
+// comes first.
+func subject(line string) []string {
 	words := strings.SplitN(line, " ", 3)
 	if len(words) > 1 && strings.Contains(words[1], "/") {
-		return words[1]
+		return strings.Split(words[1], "/")
 	}
-	return words[0]
+	return strings.Split(words[0], "/")
 }
 
 // fresh are the rows of a table that nobody has seen.
