@@ -20,6 +20,10 @@ type Stage interface {
 	// Shared tells whether the stage writes memory that other partitions read:
 	// then each of its batches visits every slot group.
 	Shared() bool
+	// Claims tells whether the stage claims ids that partitions share: then each of
+	// its batches with a begin record visits every slot group. One that only draws
+	// on budgets begins without.
+	Claims() bool
 	// TakeOver readies what the stage remembers of a partition in this process.
 	TakeOver(ctx context.Context, p *Session) (Worker, error)
 }

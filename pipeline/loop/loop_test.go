@@ -269,6 +269,29 @@ func TestLoop_carries_no_record_out_that_is_about_other_offsets(t *testing.T) {
 	}
 }
 
+// unvisited is a state whose slot groups know nothing of the partition.
+type unvisited struct{ *worker }
+
+func (unvisited) CheckShared(context.Context, pipeline.Partition, uint64) error {
+	return pipeline.ErrStateLost
+}
+
+// A batch may begin, as it draws on a budget, and claim nothing: then no slot group
+// was ever visited, and none is missed.
+func TestTakeOver_asks_slot_groups_of_stages_that_visit_them_alone(t *testing.T) {
+	for claims, want := range map[bool]error{true: pipeline.ErrStateLost, false: nil} {
+		w := &worker{world: newWorld([]string{"a"}), generation: 2}
+		w.journal = pipeline.Journal{Exists: true, Filled: true, Bounds: pipeline.Bounds{Partition: w.Partition(), Number: 2, End: 1, Revision: "r1"}, Facts: []byte("f")}
+		w.offset, w.metadata = 1, acknowledged(2, 1, 0)
+		l := newLoop(w, wordStage{claims: claims}, 1)
+		l.State = unvisited{w}
+		r := &run{Loop: l, source: w, log: l.Log}
+		if _, err := r.takeOver(t.Context()); !errors.Is(err, want) {
+			t.Errorf("claims %v: %v", claims, err)
+		}
+	}
+}
+
 // away is a group that cannot tell its commits.
 type away struct{ *worker }
 

@@ -38,7 +38,7 @@ func (r *run) takeOver(ctx context.Context) (place, error) {
 	if offset, text, err = r.source.Committed(ctx); err != nil {
 		return place{}, fmt.Errorf("read the commit: %w", err)
 	}
-	if journal.Exists && (r.Stage.Shared() || len(journal.Facts) > 0) { // shares fields or claims
+	if journal.Exists && (r.Stage.Shared() || r.Stage.Claims() && len(journal.Facts) > 0) {
 		if err := r.State.CheckShared(ctx, p, journal.Bounds.Number); err != nil {
 			return place{}, err
 		}

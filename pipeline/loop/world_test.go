@@ -242,6 +242,7 @@ func (wordStage) Topic() string      { return "t" }
 func (wordStage) WaitsFor() []string { return []string{"u"} }
 func (wordStage) Tables() []string   { return []string{"words"} }
 func (s wordStage) Shared() bool     { return s.claims }
+func (s wordStage) Claims() bool     { return s.claims }
 
 func (s wordStage) TakeOver(_ context.Context, p *pipeline.Session) (pipeline.Worker, error) {
 	return wordWorker{s, p.Memory}, nil

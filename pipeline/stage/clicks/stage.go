@@ -56,6 +56,9 @@ func (s *Stage) Tables() []string { return []string{Table} }
 // another partition.
 func (s *Stage) Shared() bool { return false }
 
+// Claims is false: what clicks remember is their partition's own.
+func (s *Stage) Claims() bool { return false }
+
 // TakeOver implements pipeline.Stage: it warms the memory of the partition.
 func (s *Stage) TakeOver(ctx context.Context, p *pipeline.Session) (pipeline.Worker, error) {
 	began := time.Now()

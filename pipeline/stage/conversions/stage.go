@@ -68,6 +68,9 @@ func (*Stage) Tables() []string {
 // Shared is false: what other partitions read of this stage are claims alone.
 func (*Stage) Shared() bool { return false }
 
+// Claims is true: conversions and orders are claimed.
+func (*Stage) Claims() bool { return true }
+
 // TakeOver warms the memory of taken events, and opens the archive.
 func (s *Stage) TakeOver(ctx context.Context, session *pipeline.Session) (pipeline.Worker, error) {
 	taken, err := recall.Open(ctx, session.Memory, s.options.Recall)

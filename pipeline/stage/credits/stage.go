@@ -73,6 +73,10 @@ func (s *Stage) Tables() []string {
 // Shared is false: no other partition reads a ledger.
 func (s *Stage) Shared() bool { return false }
 
+// Claims is false: what is shared are budgets, and they notice by themselves when
+// Redis lost them.
+func (s *Stage) Claims() bool { return false }
+
 // TakeOver returns a worker. It keeps nothing between batches but the rules, and
 // what lists the archive has.
 func (s *Stage) TakeOver(ctx context.Context, p *pipeline.Session) (pipeline.Worker, error) {

@@ -87,6 +87,9 @@ func (s *Stage) Tables() []string { return []string{Table, TableWaiting} }
 // Shared implements pipeline.Stage: no other partition reads what is remembered.
 func (s *Stage) Shared() bool { return false }
 
+// Claims is false: a reward's events are of one partition.
+func (s *Stage) Claims() bool { return false }
+
 // TakeOver implements pipeline.Stage: it warms the partition's memory.
 func (s *Stage) TakeOver(ctx context.Context, p *pipeline.Session) (pipeline.Worker, error) {
 	memory, err := recall.Open(ctx, p.Memory, recall.Options{Retention: s.Retention, Buckets: firstBuckets})

@@ -49,6 +49,9 @@ func (s *Stage) Tables() []string { return []string{Table, "dead_letters"} }
 // Shared implements pipeline.Stage: clicks and conversions read what is written.
 func (s *Stage) Shared() bool { return true }
 
+// Claims is true: of two partitions that find a code taken, one reports it.
+func (s *Stage) Claims() bool { return true }
+
 // TakeOver implements pipeline.Stage: it warms the partition's memory.
 func (s *Stage) TakeOver(ctx context.Context, p *pipeline.Session) (pipeline.Worker, error) {
 	memory, err := recall.Open(ctx, p.Memory, recall.Options{Retention: s.Retention, Buckets: firstBuckets})
