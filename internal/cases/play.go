@@ -26,7 +26,7 @@ func (c *Case) Play(ctx context.Context, folder string, partitions int) (map[str
 	p := &player{
 		Case: c, folder: folder, now: begins, written: begins.Add(-pause),
 		writer: writer{counts: map[string]int{}, customers: map[string]string{}},
-		teller: teller{came: map[string][]string{}, seen: map[string]int{}, names: map[string]string{}, standing: map[string]*standing{}},
+		teller: teller{came: map[string][]string{}, seen: map[string]int{}, standing: map[string]*standing{}},
 	}
 	p.run = offline.NewRun(offline.RunOptions{
 		Options: offline.Options{Catalog: first, Replay: partitions > 1}, Partitions: partitions, Now: begins.UnixMilli(),

@@ -13,8 +13,7 @@ import (
 // teller tells what came of a run, by section.
 type teller struct {
 	came     map[string][]string
-	seen     map[string]int // rows, messages and letters that were told of, by table or topic
-	names    map[string]string
+	seen     map[string]int       // rows, messages and letters that were told of, by table or topic
 	standing map[string]*standing // rewards by name
 }
 
