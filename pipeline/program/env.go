@@ -1,6 +1,10 @@
 package program
 
-import "time"
+import (
+	"time"
+
+	"github.com/grapevinehq/grapevine/pipeline/event"
+)
 
 // The functions of this file build the parts of an Env in the documented shape,
 // so that expressions see the same names and types wherever they run.
@@ -17,6 +21,22 @@ func MemberEnv(id, status, locale string, segments []string, attributes map[stri
 	return map[string]any{
 		"id": id, "status": status, "locale": locale, "segments": segments, "attributes": attributes,
 	}
+}
+
+// AttributesEnv are `member.attributes`: each a string, a float64 or a bool.
+func AttributesEnv(attributes []event.Attribute) map[string]any {
+	env := make(map[string]any, len(attributes))
+	for _, a := range attributes {
+		switch a.Kind {
+		case 's':
+			env[a.Key] = a.String
+		case 'n':
+			env[a.Key] = a.Number
+		default:
+			env[a.Key] = a.Bool
+		}
+	}
+	return env
 }
 
 // ConversionEnv is `conversion`; amount in minor units of the program's

@@ -62,20 +62,9 @@ func (t *Taking) change(m *event.MemberChanged) bool {
 
 // environment is `member` as expressions see it.
 func (m *Member) environment(id string) map[string]any {
-	attributes := make(map[string]any, len(m.Attributes))
-	for _, a := range m.Attributes {
-		switch a.Kind {
-		case 's':
-			attributes[a.Key] = a.String
-		case 'n':
-			attributes[a.Key] = a.Number
-		default:
-			attributes[a.Key] = a.Bool
-		}
-	}
 	status := event.Active
 	if m.Banned {
 		status = event.Banned
 	}
-	return program.MemberEnv(id, string(status), m.Locale, m.Segments, attributes)
+	return program.MemberEnv(id, string(status), m.Locale, m.Segments, program.AttributesEnv(m.Attributes))
 }

@@ -103,23 +103,12 @@ func (d *decider) inSegment(id, orgID, memberID string, m Member, env program.En
 
 // environment is what a rule's `when` sees.
 func environment(c *event.Conversion, v *program.Version, amount int64, referrerID string, m Member) program.Env {
-	attributes := make(map[string]any, len(m.Attributes))
-	for _, a := range m.Attributes {
-		switch a.Kind {
-		case 's':
-			attributes[a.Key] = a.String
-		case 'n':
-			attributes[a.Key] = a.Number
-		default:
-			attributes[a.Key] = a.Bool
-		}
-	}
 	metadata := make(map[string]any, len(c.Metadata))
 	for _, p := range c.Metadata {
 		metadata[p.Key] = p.Value
 	}
 	return program.Env{
-		Member:     program.MemberEnv(referrerID, string(m.Status), m.Locale, m.Segments, attributes),
+		Member:     program.MemberEnv(referrerID, string(m.Status), m.Locale, m.Segments, program.AttributesEnv(m.Attributes)),
 		Conversion: program.ConversionEnv(string(c.Kind), c.Name, amount, v.Currency, metadata),
 		Program:    program.ProgramEnv(c.OrgID, c.ProgramID, v.Currency, v.Zone.String()),
 	}
