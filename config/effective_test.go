@@ -200,3 +200,33 @@ func TestEffective_says_which_program_might_be_meant(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is good is printed, and what is printed decides the same.
+func FuzzEffective(f *testing.F) {
+	for _, path := range []string{example, merged, "testdata/warned/programs.yaml"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add("version: 1\norgs: [{id: a, templates: [{id: t, currency: EUR}], programs: [{id: p, template: t, versions: [&x {valid_from: 2026-01-01T00:00:00Z, <<: {margin: 1}}]}]}]")
+	f.Fuzz(func(t *testing.T, text string) {
+		programs, err := newCompiler().compile([]sourceFile{{"p.yaml", "p.yaml", []byte(text)}})
+		if err != nil {
+			return
+		}
+		e, err := programs.Effective(Selection{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		printed := written(e)
+		again, err := newCompiler().compile([]sourceFile{{"p.yaml", "p.yaml", []byte(printed)}})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, printed)
+		}
+		if !reflect.DeepEqual(rulesOf(again.Catalog), rulesOf(programs.Catalog)) {
+			t.Errorf("other rules:\n%s", printed)
+		}
+	})
+}

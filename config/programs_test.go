@@ -306,6 +306,49 @@ rules:
 	}
 }
 
+// testdata/merged.yaml has four versions over one template: the first says
+// nothing more, the second changes and takes away, the others nearly nothing.
+func TestVersions_inherit_from_their_template_alone(t *testing.T) {
+	versions := load(t, merged).Program("acme", "over").Versions
+	first, second, third, fourth := versions[0], versions[1], versions[2], versions[3]
+
+	if first.Zone.String() != "Europe/Berlin" || first.DedupeWindow != 2*time.Hour || *first.Margin != 0.5 || first.Currency != "EUR" || first.Locale != "de" ||
+		first.Attribution.Grace != time.Second || first.Attribution.MaxWait != time.Minute {
+		t.Errorf("version %+v", first)
+	}
+	want := program.Attribution{
+		Model: program.Linear, Window: 48 * time.Hour, HalfLife: time.Hour, Order: []program.CandidateKind{program.CandidateClick},
+		Shadow: []program.Model{program.TimeDecay}, Grace: time.Second, MaxWait: time.Minute,
+	}
+	if !reflect.DeepEqual(first.Attribution, want) {
+		t.Errorf("attribution %+v", first.Attribution)
+	}
+	// null takes away, so that the default holds, not the template.
+	if second.Zone != time.UTC || second.DedupeWindow != time.Hour || second.Margin != nil || second.Attribution.Model != program.LastClick ||
+		second.Attribution.HalfLife != defaultHalfLife || len(second.Attribution.Order) != 3 || second.Attribution.MaxWait != 0 || second.Attribution.BindCustomer {
+		t.Errorf("version %+v", second)
+	}
+	steps := second.Rules[0]
+	if second.Rules[2].ID != "new" || steps.Limit != nil || steps.Hold != 0 || steps.When != nil || steps.MinAmountMinor != 100 ||
+		!reflect.DeepEqual(steps.PointsOf, map[event.Kind]int64{event.KindLead: 1}) || !reflect.DeepEqual(steps.Name, map[string]string{"en": "Step", "fr": "Marche"}) {
+		t.Errorf("rule %+v", steps)
+	}
+	if len(steps.Tiers) != 3 || steps.Tiers[0].Rewards[0].AmountMinor != 2 || steps.Tiers[2].RepeatEvery != 0 || len(steps.Tiers[2].Rewards) != 0 {
+		t.Errorf("tiers %+v", steps.Tiers)
+	}
+	if kept := second.Rules[1].Rewards[0]; !kept.HasBasisPoints || kept.BasisPoints != 50 || kept.AmountMinor != 0 || kept.MaxAmountMinor != 4 {
+		t.Errorf("reward %+v", kept)
+	}
+	// The third has none of the second; an empty list changes nothing, an
+	// attribution of null leaves the defaults.
+	if !reflect.DeepEqual(third.Rules, first.Rules) || third.Zone.String() != "Europe/Berlin" || third.Attribution.Model != program.LastClick || !third.Attribution.BindCustomer {
+		t.Errorf("version %+v", third)
+	}
+	if len(fourth.Rules) != 0 || fourth.Attribution.Model != program.Linear {
+		t.Errorf("version %+v", fourth)
+	}
+}
+
 func TestLoadPrograms_brings_the_files_of_a_folder_together(t *testing.T) {
 	folder := t.TempDir()
 	write(t, folder, "a.yaml", "version: 1\norgs: [{id: o, name: O, teams: [{id: t}]}]\n")
