@@ -189,6 +189,47 @@ func TestEffective_at_a_time_shows_the_version_valid_then(t *testing.T) {
 	}
 }
 
+func TestEffective_fills_in_what_decides_and_leaves_out_what_does_not(t *testing.T) {
+	e := effective(t, saved(t, `version: 1
+orgs:
+  - id: o
+    templates:
+      - id: t
+        currency: EUR
+        attribution: &both {model: linear, shadow: [linear, time_decay]}
+        rules: [{id: r, type: per_conversion, limit: {count: 2}, rewards: [{id: x, type: cash, flat_minor: 1}]}]
+    programs:
+      - id: p
+        template: t
+        versions:
+          - {valid_from: 2026-01-01T00:00:00Z, valid_to: 2026-02-01T00:00:00Z}
+          - {valid_from: 2026-03-01T00:00:00Z, attribution: *both, rules: []}
+`), Selection{})
+	got := map[string][]string{} // where each line comes from, by what it says
+	for _, line := range e.Lines() {
+		for _, value := range line.Values[:min(1, len(line.Values))] {
+			text := strings.TrimLeft(line.Text, " -")
+			got[text] = append(got[text], string(e.Origin(value).Layer))
+		}
+	}
+	for text, want := range map[string][]string{
+		"valid_to: 2026-02-01T00:00:00Z": {"version"}, // a gap is a gap
+		"half_life: 168h":                {"default", "default"},
+		"shadow: [time_decay]":           {"template", "version"}, // one anchor, two layers
+		"period: lifetime":               {"default", "default", "default", "default"},
+		"count: 2":                       {"template", "template"},
+		"to: referrer":                   {"default", "default"},
+		"binding: customer":              {"default", "default"},
+	} {
+		if !reflect.DeepEqual(got[text], want) {
+			t.Errorf("%s comes from %q, want %q", text, got[text], want)
+		}
+	}
+	if strings.Contains(written(effective(t, example, Selection{Org: "acme", Program: "us-store"})), "half_life") {
+		t.Error("a half-life where nothing decays")
+	}
+}
+
 func TestEffective_says_which_program_might_be_meant(t *testing.T) {
 	programs, err := ReadPrograms(example)
 	if err != nil {

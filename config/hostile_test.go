@@ -163,6 +163,7 @@ orgs:
     programs:
       - {id: p, template: t, versions: [{valid_from: 2026-01-01T00:00:00Z}]}
       - {id: q, template: t, versions: [{valid_from: 2026-01-01T00:00:00Z}]}
+      - {id: r, template: t, versions: [{valid_from: 2026-01-01T00:00:00Z}]}
 `)}}
 	for name, set := range map[string]func(*compiler){
 		"rules":  func(c *compiler) { c.lent = maxLent - 1 },
