@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,11 +40,16 @@ type catalogs struct {
 
 	current atomic.Pointer[decider]
 	mutex   sync.Mutex
-	loaded  map[string]*program.Catalog
+	earlier []*program.Catalog // that were asked for, the last first
 }
 
+// keptEarlier is how many earlier configurations are kept: batches that were
+// decided by one are carried out soon after a change, and one of ten thousand
+// programs takes 100 MB.
+const keptEarlier = 3
+
 func newCatalogs(redis revisions, books revisionBooks) *catalogs {
-	return &catalogs{redis: redis, books: books, loaded: make(map[string]*program.Catalog)}
+	return &catalogs{redis: redis, books: books}
 }
 
 // put makes a catalog the present one.
@@ -56,9 +62,21 @@ func (c *catalogs) put(ctx context.Context, catalog *program.Catalog) error {
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.loaded[catalog.Revision] = catalog
-	c.current.Store(newDecider(catalog))
+	if before := c.current.Swap(newDecider(catalog)); before != nil && before.Revision != catalog.Revision {
+		c.keep(before.Catalog)
+	}
 	return nil
+}
+
+// keep puts a catalog before the earlier ones, and lets go of the one that was
+// not asked for the longest.
+func (c *catalogs) keep(catalog *program.Catalog) {
+	c.earlier = slices.DeleteFunc(c.earlier, func(e *program.Catalog) bool { return e.Revision == catalog.Revision })
+	c.earlier = slices.Insert(c.earlier, 0, catalog)
+	if len(c.earlier) > keptEarlier {
+		c.earlier[keptEarlier] = nil
+		c.earlier = c.earlier[:keptEarlier]
+	}
 }
 
 func newDecider(catalog *program.Catalog) *decider {
@@ -92,7 +110,9 @@ func (c *catalogs) Revision(ctx context.Context, hash string) (*program.Catalog,
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if catalog, ok := c.loaded[hash]; ok {
+	if i := slices.IndexFunc(c.earlier, func(e *program.Catalog) bool { return e.Revision == hash }); i >= 0 {
+		catalog := c.earlier[i]
+		c.keep(catalog)
 		return catalog, nil
 	}
 	source, found, err := c.redis.Revision(ctx, hash)
@@ -108,6 +128,6 @@ func (c *catalogs) Revision(ctx context.Context, hash string) (*program.Catalog,
 	if err != nil {
 		return nil, fmt.Errorf("load configuration %s again: %w", hash, err)
 	}
-	c.loaded[hash] = catalog
+	c.keep(catalog)
 	return catalog, nil
 }
