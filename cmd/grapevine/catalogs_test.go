@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,29 +12,68 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/program"
 )
 
-// keptRevisions are the revisions of Redis and of the books at once.
-type keptRevisions struct {
-	sources map[string][]byte
-	asked   int
-}
+// kept keeps configurations by hash.
+type kept map[string][]byte
 
-func (k *keptRevisions) PutRevision(_ context.Context, hash string, source []byte) error {
-	k.sources[hash] = source
+var errNotKept = errors.New("not kept")
+
+func (k kept) PutRevision(_ context.Context, hash string, source []byte) error {
+	k[hash] = source
 	return nil
 }
 
-func (k *keptRevisions) Revision(_ context.Context, hash string) ([]byte, bool, error) {
-	k.asked++
-	source, found := k.sources[hash]
+func (k kept) Revision(_ context.Context, hash string) ([]byte, bool, error) {
+	source, found := k[hash]
 	return source, found, nil
 }
 
-func (k *keptRevisions) RecordConfiguration(_ context.Context, hash string, source []byte) error {
-	return k.PutRevision(context.Background(), hash, source)
+func (k kept) RecordConfiguration(ctx context.Context, hash string, source []byte) error {
+	return k.PutRevision(ctx, hash, source)
 }
 
-func (k *keptRevisions) Configuration(_ context.Context, hash string) ([]byte, error) {
-	return nil, fmt.Errorf("no revision %s", hash)
+func (k kept) Configuration(_ context.Context, hash string) ([]byte, error) {
+	source, found := k[hash]
+	if !found {
+		return nil, errNotKept
+	}
+	return source, nil
+}
+
+// What decided an old batch is found by a worker that never loaded it: in Redis, or
+// else in the books.
+func TestCatalogs_find_what_decided_before(t *testing.T) {
+	file := t.TempDir() + "/programs.yaml"
+	text := "version: 1\norgs:\n  - id: o\n    programs:\n      - id: p\n        versions: [{valid_from: 2026-01-01T00:00:00Z, currency: EUR}]\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := config.LoadPrograms(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, where := range map[string]struct{ redis, books kept }{
+		"in Redis":     {kept{catalog.Revision: catalog.Source}, kept{}},
+		"in the books": {kept{}, kept{catalog.Revision: catalog.Source}},
+	} {
+		found, err := newCatalogs(where.redis, where.books).Revision(t.Context(), catalog.Revision)
+		if err != nil || found.Revision != catalog.Revision {
+			t.Errorf("%s: %v, %v", name, found, err)
+		}
+	}
+	if _, err := newCatalogs(kept{}, kept{}).Revision(t.Context(), catalog.Revision); !errors.Is(err, errNotKept) {
+		t.Errorf("nowhere: %v", err)
+	}
+}
+
+// counted counts how often it is asked.
+type counted struct {
+	kept
+	asked int
+}
+
+func (c *counted) Revision(ctx context.Context, hash string) ([]byte, bool, error) {
+	c.asked++
+	return c.kept.Revision(ctx, hash)
 }
 
 func revisionOf(t *testing.T, n int) *program.Catalog {
@@ -52,8 +92,8 @@ func revisionOf(t *testing.T, n int) *program.Catalog {
 // However often the programs change, a few revisions stay in memory; any other
 // is found again.
 func TestCatalogs_keep_the_present_and_a_few_earlier_ones(t *testing.T) {
-	kept := &keptRevisions{sources: map[string][]byte{}}
-	c := newCatalogs(kept, kept)
+	redis := &counted{kept: kept{}}
+	c := newCatalogs(redis, kept{})
 	var all []*program.Catalog
 	for n := range 10 {
 		all = append(all, revisionOf(t, n))
@@ -71,18 +111,18 @@ func TestCatalogs_keep_the_present_and_a_few_earlier_ones(t *testing.T) {
 	for _, n := range []int{9, 8, 7, 6, 8} { // the present one, then those before it
 		find(n)
 	}
-	if kept.asked != 0 {
-		t.Errorf("asked %d times for what is in memory", kept.asked)
+	if redis.asked != 0 {
+		t.Errorf("asked %d times for what is in memory", redis.asked)
 	}
 	find(0)
 	find(0)
 	find(8) // asked for later than 7 and 6
-	if kept.asked != 1 || len(c.earlier) != keptEarlier {
-		t.Errorf("asked %d times, %d kept", kept.asked, len(c.earlier))
+	if redis.asked != 1 || len(c.earlier) != keptEarlier {
+		t.Errorf("asked %d times, %d kept", redis.asked, len(c.earlier))
 	}
 	find(7) // 0, 8 and 6 were asked for later
-	if kept.asked != 2 {
-		t.Errorf("asked %d times", kept.asked)
+	if redis.asked != 2 {
+		t.Errorf("asked %d times", redis.asked)
 	}
 	if _, err := c.Revision(t.Context(), "none"); err == nil {
 		t.Error("a revision that nobody keeps")
