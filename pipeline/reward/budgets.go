@@ -161,6 +161,7 @@ func (l *Ledgers) drawOn(account string, op pipeline.DrawOp) pipeline.Draw {
 
 // drew remembers that this batch drew on an account.
 func (l *Ledgers) drew(account string) {
+	l.drawing = true
 	a := l.accounts.write(accountKey(account))
 	if a.Drawn != l.batch.Number {
 		a.before, a.Drawn = a.Drawn, l.batch.Number

@@ -36,6 +36,8 @@ type Ledgers struct {
 	accounts  cells[Account]
 	revisions cells[Revision]
 	queues    queues
+	drawing   bool // the batch drew on a budget
+	told      int  // events since then
 }
 
 // Person is somebody whose ledger it is.

@@ -79,6 +79,18 @@ func earlier(c event.Credit, ms int64) event.Credit {
 	return c
 }
 
+// Bob's credit comes first and ends last: what was given back for it is told before.
+func TestBudget_is_not_exceeded_between_two_events_of_a_batch(t *testing.T) {
+	w := newPartition(t, budgeted(500, share()), volatile.New(), 1)
+	a, e := worth("a", "ann", 3000), worth("e", "bob", 3000)
+	w.take(a)
+	w.take(e)
+	w.expect(t, "a earned 300/300; e held 300/0; ")
+	w.offset += 2
+	w.work([]event.Record{recordOf(t, w.offset-1, adjusted(e, 3100)), recordOf(t, w.offset, adjusted(a, 0))})
+	w.expect(t, "e held 10/0; a reversed 300/0; e earned 310/310; ")
+}
+
 func TestBudget_holds_what_does_not_fit_and_releases_the_oldest_of_any_partition(t *testing.T) {
 	redis := volatile.New()
 	catalog := budgeted(500, share())

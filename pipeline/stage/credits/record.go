@@ -1,7 +1,9 @@
 package credits
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/codec"
@@ -32,6 +34,8 @@ type happened struct {
 	Index int          `cbor:"1,keyasint"` // -1: it came by the clock
 	Event reward.Event `cbor:"2,keyasint"`
 	Value []byte       `cbor:"3,keyasint"`
+
+	told int // see [reward.Taking]; the record is in that order
 }
 
 // passage is a segment entered or left, and the record that caused it.
@@ -39,6 +43,12 @@ type passage struct {
 	Index   int            `cbor:"1,keyasint"`
 	Passage reward.Passage `cbor:"2,keyasint"`
 	Value   []byte         `cbor:"3,keyasint"`
+}
+
+// inOrder brings the events in the order in which they happened: who reads them one
+// after another sees a budget's room given back before it is taken again.
+func (r *record) inOrder() {
+	slices.SortStableFunc(r.Rewards, func(a, b happened) int { return cmp.Compare(a.told, b.told) })
 }
 
 // letter is a record that could not be read.
@@ -107,7 +117,7 @@ func (r *record) add(t *task) error {
 		if err != nil {
 			return err
 		}
-		r.Rewards = append(r.Rewards, happened{Index: t.index, Event: *e, Value: value})
+		r.Rewards = append(r.Rewards, happened{Index: t.index, Event: *e, Value: value, told: t.taking.Told[i]})
 	}
 	for i := range t.taking.Passages {
 		p := &t.taking.Passages[i]

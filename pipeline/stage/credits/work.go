@@ -236,6 +236,7 @@ func (b *work) Decide() error {
 			return err
 		}
 	}
+	b.decided.inOrder()
 	for i := range b.inputs {
 		if problems := b.inputs[i].problems; problems != nil {
 			b.decided.Verdicts[i] = verdictInvalid
