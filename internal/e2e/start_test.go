@@ -96,7 +96,7 @@ func ask(addr, path string) string {
 	return fmt.Sprintf("%d %s", response.StatusCode, strings.TrimSpace(string(text)))
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
