@@ -28,12 +28,12 @@ func (c *compiler) budgetsTeam(r *RuleSpec, b *BudgetSpec, p *ProgramSpec, path 
 	case p.Team == "":
 		c.problems.Warn(r.Where("budget"), path, "the budget %q belongs to the team %q, the program %q to none", b.ID, b.Team, p.ID)
 	default:
-		c.doubt(r.Where("budget"), path, "the budget %q belongs to the team %q, the program %q to the team %q", b.ID, b.Team, p.ID, p.Team)
+		c.problems.Warn(r.Where("budget"), path, "the budget %q belongs to the team %q, the program %q to the team %q", b.ID, b.Team, p.ID, p.Team)
 	}
 }
 
-// budgetsCurrency asks for the rate by which rewards are drawn: without one
-// they are held, and nobody would know why.
+// budgetsCurrency tells where there is no rate by which rewards are drawn: without
+// one they are held.
 func (c *compiler) budgetsCurrency(r *compiledRule, b *BudgetSpec, v *VersionSpec, path string) {
 	if !r.money || v.Currency == "" || b.Currency == "" || v.Currency == b.Currency {
 		return
@@ -41,7 +41,7 @@ func (c *compiler) budgetsCurrency(r *compiledRule, b *BudgetSpec, v *VersionSpe
 	first, known := c.rates[pair{v.Currency, b.Currency}]
 	switch {
 	case !known:
-		c.doubt(r.spec.Where("budget"), path, "the budget %q is in %s, the version in %s: every reward would be held, for there is no exchange rate from %s to %s",
+		c.problems.Warn(r.spec.Where("budget"), path, "the budget %q is in %s, the version in %s: every reward is held, for there is no exchange rate from %s to %s",
 			b.ID, b.Currency, v.Currency, v.Currency, b.Currency)
 	case first > v.ValidFrom.UnixMilli():
 		c.problems.Warn(r.spec.Where("budget"), path, "the budget %q is in %s, the version in %s, and the first exchange rate is of %s: rewards for conversions before it are held",
