@@ -196,7 +196,16 @@ func lettersOf(run *shuffled) (all []golden.Row) {
 
 // netOf are the net values of rewards: by id, but of tiers over the occurrences,
 // and of brackets over the conversions of a period (contract, the one promise).
-func netOf(t *rapid.T, run *shuffled) (all []golden.Row) {
+func netOf(t *rapid.T, run *shuffled) []golden.Row {
+	return summed(t, run, func(s *standing) int64 { return s.event.left() })
+}
+
+// grossOf are the same with what is held.
+func grossOf(t *rapid.T, run *shuffled) []golden.Row {
+	return summed(t, run, func(s *standing) int64 { return s.event.left() + s.withheld })
+}
+
+func summed(t *rapid.T, run *shuffled, of func(*standing) int64) (all []golden.Row) {
 	told := teller{came: map[string][]string{}, seen: map[string]int{}, standing: map[string]*standing{}}
 	if err := told.tellRewards(run.Run); err != nil {
 		t.Fatal(err)
@@ -210,7 +219,7 @@ func netOf(t *rapid.T, run *shuffled) (all []golden.Row) {
 		case d.Rule == "acc":
 			name = d.Rule + " " + d.Period + " " + d.Beneficiary
 		}
-		nets[name+" "+s.event.unit()] += s.event.left()
+		nets[name+" "+s.event.unit()] += of(s)
 	}
 	for _, name := range slices.Sorted(maps.Keys(nets)) {
 		if nets[name] != 0 {
