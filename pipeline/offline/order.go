@@ -54,7 +54,7 @@ func (r *Run) Drain(ctx context.Context) error {
 // Tick moves the run's time, never back, and does what is due by it, all records
 // first: a batch for each partition that has something to do, until none has.
 func (r *Run) Tick(ctx context.Context, now int64) error {
-	r.options.Now = max(r.options.Now, now)
+	r.Advance(now)
 	for {
 		if err := r.Drain(ctx); err != nil {
 			return err

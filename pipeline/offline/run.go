@@ -60,6 +60,10 @@ func NewRun(o RunOptions) *Run {
 // Now is the time of the next batch, in milliseconds since the epoch.
 func (r *Run) Now() int64 { return r.options.Now }
 
+// Advance moves the time of the batches that follow, never back. What is due by it
+// waits for [Run.Tick].
+func (r *Run) Advance(now int64) { r.options.Now = max(r.options.Now, now) }
+
 // Produce writes records to a topic, those of one key to one partition. It gives
 // them their offsets.
 func (r *Run) Produce(topic string, records ...event.Record) {
@@ -127,7 +131,7 @@ func (r *Run) work(ctx context.Context, b Batch) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Write(done.Blocks); err != nil {
+	if err := r.Write(done.Bounds, done.Blocks); err != nil {
 		return fmt.Errorf("write batch %d of %s: %w", done.Bounds.Number, done.Bounds.Partition, err)
 	}
 	for _, m := range done.Messages {

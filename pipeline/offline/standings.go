@@ -19,14 +19,17 @@ type standing struct {
 	first, last int64 // sequences
 }
 
-// TakeRewards takes rows of rewards.
-func (s Standings) TakeRewards(c *Columns) {
+// TakeRewards takes rows of rewards: those of some, or with nil those of all.
+func (s Standings) TakeRewards(c *Columns, some map[string]bool) {
 	orgs, programs, ids, sequences := c.Texts("org_id"), c.Texts("program_id"), c.Texts("reward_id"), c.Numbers("sequence")
 	beneficiaries, roles, rules := c.Texts("beneficiary_id"), c.Texts("beneficiary_role"), c.Texts("rule_id")
 	own, tiers, periods, occurrences := c.Texts("reward"), c.Texts("tier_id"), c.Texts("period"), c.Numbers("occurrence")
 	currencies, units, causes := c.Texts("currency"), c.Texts("unit"), c.Texts("conversion_id")
 	money, quantities := c.Numbers("remaining_minor"), c.Numbers("remaining_quantity")
 	for i := range orgs {
+		if some != nil && !some[ids[i]] {
+			continue
+		}
 		r := s.of(fulfillments.RewardQuery{OrgID: orgs[i], ProgramID: programs[i], RewardID: ids[i]})
 		if !r.Known {
 			r.Known, r.first, r.last = true, sequences[i], sequences[i]

@@ -18,6 +18,7 @@ import (
 type Tables struct {
 	Standings
 	blocks map[string][]pipeline.Block
+	bounds map[string][]pipeline.Bounds // of each block
 
 	visitors    map[attribution.VisitorQuery][]attribution.Touch // From and To are 0 in the keys
 	clicks      map[attribution.ClickQuery][]attribution.Touch
@@ -47,17 +48,22 @@ type taken struct {
 // NewTables makes tables without rows.
 func NewTables() *Tables {
 	return &Tables{
-		blocks: map[string][]pipeline.Block{}, visitors: map[attribution.VisitorQuery][]attribution.Touch{},
+		blocks: map[string][]pipeline.Block{}, bounds: map[string][]pipeline.Bounds{}, visitors: map[attribution.VisitorQuery][]attribution.Touch{},
 		clicks: map[attribution.ClickQuery][]attribution.Touch{}, unique: map[reward.Person]int64{},
 		conversions: map[conversions.ConversionQuery]conversions.Stored{}, credits: map[taken]bool{},
 		figures: Figures{}, Standings: Standings{}, archived: map[cold][]byte{},
 	}
 }
 
-// Rows are all rows of a table, in the order in which they were written.
+// Rows are all rows of a table, in the order in which they were written, with what
+// every row has of its batch.
 func (t *Tables) Rows(table string) (all []Row) {
 	for i := range t.blocks[table] {
-		all = append(all, rows(&t.blocks[table][i])...)
+		b := &t.bounds[table][i]
+		for _, row := range rows(&t.blocks[table][i]) {
+			row["kafka_incarnation"], row["batch"], row["ingested"] = b.Partition.Incarnation, b.Number, b.Time
+			all = append(all, row)
+		}
 	}
 	return all
 }
@@ -66,8 +72,9 @@ func (t *Tables) Rows(table string) (all []Row) {
 func (t *Tables) Blocks(table string) []pipeline.Block { return t.blocks[table] }
 
 // Write adds the rows of a batch.
-func (t *Tables) Write(blocks []pipeline.Block) error {
+func (t *Tables) Write(bounds pipeline.Bounds, blocks []pipeline.Block) error {
 	for i := range blocks {
+		t.bounds[blocks[i].Table] = append(t.bounds[blocks[i].Table], bounds)
 		c := ColumnsOf(&blocks[i])
 		t.blocks[blocks[i].Table] = append(t.blocks[blocks[i].Table], blocks[i])
 		switch blocks[i].Table {
@@ -79,7 +86,7 @@ func (t *Tables) Write(blocks []pipeline.Block) error {
 			t.writeCredits(c)
 			t.figures.Take(c)
 		case "rewards":
-			t.TakeRewards(c)
+			t.TakeRewards(c, nil)
 		case "fulfillments":
 			t.TakeFulfillments(c)
 		case archive.Table:

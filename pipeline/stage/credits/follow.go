@@ -1,7 +1,9 @@
 package credits
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
@@ -33,7 +35,13 @@ type following struct {
 	tasks   []*task // in the order that their events are told
 	waiting [][]*task
 	places  map[reward.Person]int
-	drawing []*task // whose the draws are that advance returned
+	drawing []drawing // that advance returned, in this order
+}
+
+// drawing is what one task has to draw.
+type drawing struct {
+	task  *task
+	draws []pipeline.Draw
 }
 
 func follow() *following { return &following{places: map[reward.Person]int{}} }
@@ -70,7 +78,9 @@ func (f *following) record(l *reward.Ledgers, index int, in *event.Inbound) {
 func (f *following) clocked(t *reward.Taking) { f.add(t.Person(), &task{index: clock, taking: t}) }
 
 // advance takes inputs until each ledger is done or needs something, and returns
-// all that is needed.
+// all that is needed. Draws come in the order of the records that they are for,
+// whatever else the batch holds: which records stand between them, that draw
+// nothing, does not decide who is first.
 func (f *following) advance() reward.Needs {
 	var all reward.Needs
 	f.drawing = f.drawing[:0]
@@ -86,26 +96,26 @@ func (f *following) advance() reward.Needs {
 			}
 			all.Keys = append(all.Keys, needs.Keys...)
 			all.Queues = append(all.Queues, needs.Queues...)
-			for range needs.Draws {
-				f.drawing = append(f.drawing, q[0])
+			if len(needs.Draws) > 0 {
+				f.drawing = append(f.drawing, drawing{q[0], needs.Draws})
 			}
-			all.Draws = append(all.Draws, needs.Draws...)
 			break
 		}
 		f.waiting[place] = q
+	}
+	slices.SortStableFunc(f.drawing, func(a, b drawing) int { return cmp.Compare(a.task.index, b.task.index) })
+	for _, d := range f.drawing {
+		all.Draws = append(all.Draws, d.draws...)
 	}
 	return all
 }
 
 // answer takes the answers to the draws that advance returned, in their order.
 func (f *following) answer(drawn []pipeline.Drawn) {
-	for i := 0; i < len(f.drawing); {
-		n := i + 1
-		for n < len(f.drawing) && f.drawing[n] == f.drawing[i] {
-			n++
-		}
-		f.drawing[i].taking.Answer(drawn[i:n])
-		i = n
+	for _, d := range f.drawing {
+		n := len(d.draws)
+		d.task.taking.Answer(drawn[:n:n])
+		drawn = drawn[n:]
 	}
 }
 
