@@ -50,12 +50,15 @@ var bounding = strings.NewReplacer(
 	"BOTH", "budget: all, limit: {period: lifetime, count: 2},", "LIMIT", "limit: {period: lifetime, amount_minor: 400},",
 	"ALL", "budget: all,", "OTHER", "budget: other,")
 
+// doubling makes every bound twice as large.
+var doubling = strings.NewReplacer("limit_minor: 700", "limit_minor: 1400", "limit_minor: 450", "limit_minor: 900", "limit_minor: 500", "limit_minor: 1000",
+	"count: 2", "count: 4", "amount_minor: 400", "amount_minor: 800")
+
 var freeing = strings.NewReplacer("BOTH", "", "LIMIT", "", "ALL", "", "OTHER", "")
 
 // bound is a limit or a budget of [boundPrograms].
 type bound struct {
 	count, amount int64 // 0: none
-	limit         bool  // else a budget
 }
 
 // boundsOf names the bounds of a reward, its limit first.
@@ -77,25 +80,28 @@ func boundsOf(e *rewardEvent) (names []string) {
 	return []string{"globex all"}
 }
 
-func boundOf(name string) bound {
+// boundOf is a bound, times what it was raised by.
+func boundOf(name string, times int64) bound {
+	b := bound{amount: 500}
 	switch {
 	case strings.HasPrefix(name, "limit shop share"):
-		return bound{count: 2, limit: true}
+		b = bound{count: 2}
 	case strings.HasPrefix(name, "limit"):
-		return bound{amount: 400, limit: true}
+		b = bound{amount: 400}
 	case name == "acme all":
-		return bound{amount: 700}
+		b = bound{amount: 700}
 	case name == "acme other":
-		return bound{amount: 450}
+		b = bound{amount: 450}
 	}
-	return bound{amount: 500}
+	return bound{b.count * times, b.amount * times}
 }
 
 // Whatever the order: no bound is ever exceeded, what is let through and what is
 // held come to what the rules give without bounds, and nothing is held while the
-// oldest that is held fits.
+// oldest that is held fits. The same again when every bound is raised.
 func TestLimits_and_budgets_hold_over_partitions(t *testing.T) {
 	bounded, free := catalogOf(t, bounding.Replace(boundPrograms)), catalogOf(t, freeing.Replace(boundPrograms))
+	raised := catalogOf(t, doubling.Replace(bounding.Replace(boundPrograms)))
 	rapid.Check(t, func(rt *rapid.T) {
 		history := slices.DeleteFunc(drawHistory(rt), func(l happening) bool { return l.word == "decision" })
 		plain := &retelling{T: rt, history: history, run: newRun(free, 1, 1, false)}
@@ -105,18 +111,26 @@ func TestLimits_and_budgets_hold_over_partitions(t *testing.T) {
 			rapid.IntRange(1, 8).Draw(rt, "partitions"), rapid.SampledFrom([]int{1, 2, 7, 1000}).Draw(rt, "batch"), rapid.Bool().Draw(rt, "replays"))}
 		ledger := teller{came: map[string][]string{}, seen: map[string]int{}, standing: map[string]*standing{}}
 		other.tell(func(ready []int) int {
-			ledger.holdsBounds(rt, other.run)
+			ledger.holdsBounds(rt, other.run, 1)
 			return rapid.IntRange(-2, len(ready)-1).Draw(rt, "next")
 		})
-		ledger.holdsBounds(rt, other.run)
-		ledger.holdsNothingThatFits(rt, other.run)
-		if plain.same("let through and held", grossOf(rt, plain.run), grossOf(rt, other.run)) {
-			for _, l := range history {
-				rt.Log(l.text)
-			}
-			rt.FailNow()
-		}
+		ledger.holdsAll(rt, plain, other, 1)
+		other.run.Decide(raised)
+		other.rest(0)
+		ledger.holdsAll(rt, plain, other, 2)
 	})
+}
+
+// holdsAll looks at the end of a history, beside the same without bounds.
+func (t *teller) holdsAll(rt *rapid.T, plain, other *retelling, times int64) {
+	t.holdsBounds(rt, other.run, times)
+	t.holdsNothingThatFits(rt, other.run, times)
+	if plain.same("let through and held", grossOf(rt, plain.run), grossOf(rt, other.run)) {
+		for _, l := range other.history {
+			rt.Log(l.text)
+		}
+		rt.FailNow()
+	}
 }
 
 // sums are what is let through under each bound: rewards and money.
@@ -133,13 +147,13 @@ func (t *teller) sums() (counts, amounts map[string]int64) {
 	return counts, amounts
 }
 
-func (t *teller) holdsBounds(rt *rapid.T, run *shuffled) {
+func (t *teller) holdsBounds(rt *rapid.T, run *shuffled, times int64) {
 	if err := t.tellRewards(run.Run); err != nil {
 		rt.Fatal(err)
 	}
 	counts, amounts := t.sums()
 	for name, n := range amounts {
-		b := boundOf(name)
+		b := boundOf(name, times)
 		if b.amount > 0 && n > b.amount || b.count > 0 && counts[name] > b.count {
 			rt.Fatalf("%s: %d rewards of %d in all", name, counts[name], n)
 		}
@@ -148,10 +162,10 @@ func (t *teller) holdsBounds(rt *rapid.T, run *shuffled) {
 
 // holdsNothingThatFits looks, under each bound, at the oldest reward that waits for
 // it: under a budget only those count that their limit admits.
-func (t *teller) holdsNothingThatFits(rt *rapid.T, run *shuffled) {
+func (t *teller) holdsNothingThatFits(rt *rapid.T, run *shuffled, times int64) {
 	counts, amounts := t.sums()
 	fits := func(name string, s *standing) bool {
-		b := boundOf(name)
+		b := boundOf(name, times)
 		return (b.amount == 0 || amounts[name]+s.withheld <= b.amount) && (b.count == 0 || s.event.left() > 0 || counts[name] < b.count)
 	}
 	oldest := map[string]*standing{}
