@@ -23,6 +23,7 @@ type example struct {
 	later    time.Time // its third, which comes with the reload
 	rate     time.Time // the second exchange rate of EUR
 	raised   time.Time // when the file with more room was written
+	banned   time.Time // when everybody knew that m2 was banned, for good
 	made     int
 	out      []pipeline.Message
 	sales    []exampleSale
