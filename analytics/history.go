@@ -53,9 +53,13 @@ func (h *History) each(ctx context.Context, what, query string, take func(driver
 
 // Orgs implements backtest.History.
 func (h *History) Orgs(ctx context.Context) (orgs []string, err error) {
-	const query = `SELECT toString(org_id) AS org FROM conversions GROUP BY org
-		UNION DISTINCT SELECT toString(org_id) FROM members GROUP BY org_id
-		UNION DISTINCT SELECT toString(org_id) FROM rewards GROUP BY org_id ORDER BY org`
+	const query = `SELECT DISTINCT org FROM
+		(
+			SELECT DISTINCT toString(org_id) AS org FROM conversions
+			UNION ALL SELECT DISTINCT toString(org_id) FROM members
+			UNION ALL SELECT DISTINCT toString(org_id) FROM rewards
+		)
+		ORDER BY org`
 	err = h.each(ctx, "the orgs", query, func(rows driver.Rows) error {
 		var org string
 		err := rows.Scan(&org)

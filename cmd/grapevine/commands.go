@@ -12,6 +12,7 @@ func commands() []*cobra.Command {
 		newStatusCommand(),
 		newReportCommand(),
 		newExplainCommand(),
+		newBacktestCommand(),
 		newRewardsCommand(),
 		newDeadLettersCommand(),
 		newMigrateCommand(),

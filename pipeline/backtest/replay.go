@@ -176,7 +176,7 @@ func (r *replay) work(ctx context.Context, before int64) error {
 }
 
 // change works a batch of members.
-func (r *replay) change(ctx context.Context, c *chapter, batch []Member) error {
+func (r *replay) change(ctx context.Context, c *chapter, batch []*Member) error {
 	records := make([]event.Record, len(batch))
 	for i := range batch {
 		var err error
@@ -188,7 +188,7 @@ func (r *replay) change(ctx context.Context, c *chapter, batch []Member) error {
 }
 
 // convert works a batch of conversions.
-func (r *replay) convert(ctx context.Context, batch []Conversion) error {
+func (r *replay) convert(ctx context.Context, batch []*Conversion) error {
 	records := make([]event.Record, len(batch))
 	for i := range batch {
 		if batch[i].Event.Type == event.TypeConversion {
@@ -203,7 +203,7 @@ func (r *replay) convert(ctx context.Context, batch []Conversion) error {
 }
 
 // judge works a batch of people's decisions.
-func (r *replay) judge(ctx context.Context, c *chapter, batch []Decision) error {
+func (r *replay) judge(ctx context.Context, c *chapter, batch []*Decision) error {
 	records := make([]event.Record, len(batch))
 	for i := range batch {
 		var err error
@@ -215,10 +215,10 @@ func (r *replay) judge(ctx context.Context, c *chapter, batch []Decision) error 
 }
 
 // click lets ledgers hear of unique clicks.
-func (r *replay) click(c *chapter, batch []Clicks) error {
+func (r *replay) click(c *chapter, batch []*Clicks) error {
 	records := make([]event.Record, len(batch))
 	for i := range batch {
-		b := &batch[i]
+		b := batch[i]
 		r.books.unique[reward.Person{OrgID: r.org.ID, ID: b.MemberID}] += b.Unique
 		key, value, err := event.EncodeMemberClicked(&event.MemberClicked{
 			OrgID: r.org.ID, MemberID: b.MemberID, Time: b.Time, Partition: b.Partition, Offset: b.Offset, DecidedAt: b.At,

@@ -58,6 +58,14 @@ type Sums struct {
 // Difference is what the run would cost more.
 func (s *Sums) Difference() int64 { return s.Won - s.Paid }
 
+// Add adds other sums.
+func (s *Sums) Add(o *Sums) {
+	s.RewardsWon, s.RewardsPaid = s.RewardsWon+o.RewardsWon, s.RewardsPaid+o.RewardsPaid
+	s.Won, s.Paid = s.Won+o.Won, s.Paid+o.Paid
+	s.HeldWon, s.HeldPaid = s.HeldWon+o.HeldWon, s.HeldPaid+o.HeldPaid
+	s.Changed += o.Changed
+}
+
 func (s *Sums) add(won, paid worth) {
 	s.Won, s.Paid = s.Won+won.net, s.Paid+paid.net
 	s.HeldWon, s.HeldPaid = s.HeldWon+won.held, s.HeldPaid+paid.held

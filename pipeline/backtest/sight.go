@@ -30,7 +30,7 @@ func (s *sight) sees(t *Touch) bool {
 	return s.candidates[event.JoinID(t.ReferrerID, t.ClickID)]
 }
 
-func sightOf(batch []Conversion) *sight {
+func sightOf(batch []*Conversion) *sight {
 	s := &sight{at: batch[0].At, candidates: map[string]bool{}}
 	for i := range batch {
 		for _, c := range batch[i].Candidates {

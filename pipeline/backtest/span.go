@@ -13,10 +13,10 @@ import (
 
 // chapter is a span as it was read, as long as a batch of it is to be worked.
 type chapter struct {
-	conversions [][]Conversion // by batch, in the order in which they were read
-	members     [][]Member
-	decisions   [][]Decision
-	clicks      [][]Clicks
+	conversions [][]*Conversion // by batch, in the order in which they were read
+	members     [][]*Member
+	decisions   [][]*Decision
+	clicks      [][]*Clicks
 	takings     []CreditBatch
 	credits     map[string]*Origin // by program and name
 	others      map[otherKey]*Origin
@@ -98,14 +98,18 @@ func (c *chapter) place(in *event.Inbound) *Origin {
 }
 
 // batches puts rows in the order in which they were worked, batch by batch.
-func batches[T any](rows []T, of func(*T) *Origin) (list [][]T) {
-	slices.SortFunc(rows, func(a, b T) int { return before(of(&a), of(&b)) })
-	for from := 0; from < len(rows); {
+func batches[T any](rows []T, of func(*T) *Origin) (list [][]*T) {
+	order := make([]*T, len(rows))
+	for i := range rows {
+		order[i] = &rows[i]
+	}
+	slices.SortFunc(order, func(a, b *T) int { return before(of(a), of(b)) })
+	for from := 0; from < len(order); {
 		to := from + 1
-		for to < len(rows) && sameBatch(of(&rows[from]), of(&rows[to])) {
+		for to < len(order) && sameBatch(of(order[from]), of(order[to])) {
 			to++
 		}
-		list = append(list, rows[from:to:to])
+		list = append(list, order[from:to:to])
 		from = to
 	}
 	return list

@@ -17,8 +17,7 @@ import (
 // stages ask of them, as the tables in ClickHouse give them.
 type Tables struct {
 	Standings
-	blocks map[string][]pipeline.Block
-	bounds map[string][]pipeline.Bounds // of each block
+	blocks map[string][]Written
 
 	visitors    map[attribution.VisitorQuery][]attribution.Touch // From and To are 0 in the keys
 	clicks      map[attribution.ClickQuery][]attribution.Touch
@@ -45,10 +44,16 @@ type taken struct {
 	role, beneficiary        string
 }
 
+// Written is what a batch wrote to a table.
+type Written struct {
+	pipeline.Block
+	Bounds pipeline.Bounds
+}
+
 // NewTables makes tables without rows.
 func NewTables() *Tables {
 	return &Tables{
-		blocks: map[string][]pipeline.Block{}, bounds: map[string][]pipeline.Bounds{}, visitors: map[attribution.VisitorQuery][]attribution.Touch{},
+		blocks: map[string][]Written{}, visitors: map[attribution.VisitorQuery][]attribution.Touch{},
 		clicks: map[attribution.ClickQuery][]attribution.Touch{}, unique: map[reward.Person]int64{},
 		conversions: map[conversions.ConversionQuery]conversions.Stored{}, credits: map[taken]bool{},
 		figures: Figures{}, Standings: Standings{}, archived: map[cold][]byte{},
@@ -59,8 +64,8 @@ func NewTables() *Tables {
 // every row has of its batch.
 func (t *Tables) Rows(table string) (all []Row) {
 	for i := range t.blocks[table] {
-		b := &t.bounds[table][i]
-		for _, row := range rows(&t.blocks[table][i]) {
+		b := &t.blocks[table][i].Bounds
+		for _, row := range rows(&t.blocks[table][i].Block) {
 			row["kafka_incarnation"], row["batch"], row["ingested"] = b.Partition.Incarnation, b.Number, b.Time
 			all = append(all, row)
 		}
@@ -68,15 +73,14 @@ func (t *Tables) Rows(table string) (all []Row) {
 	return all
 }
 
-// Blocks are the same rows as they were written, a block for each batch.
-func (t *Tables) Blocks(table string) []pipeline.Block { return t.blocks[table] }
+// Blocks are the same rows as they were written.
+func (t *Tables) Blocks(table string) []Written { return t.blocks[table] }
 
 // Write adds the rows of a batch.
 func (t *Tables) Write(bounds pipeline.Bounds, blocks []pipeline.Block) error {
 	for i := range blocks {
-		t.bounds[blocks[i].Table] = append(t.bounds[blocks[i].Table], bounds)
 		c := ColumnsOf(&blocks[i])
-		t.blocks[blocks[i].Table] = append(t.blocks[blocks[i].Table], blocks[i])
+		t.blocks[blocks[i].Table] = append(t.blocks[blocks[i].Table], Written{blocks[i], bounds})
 		switch blocks[i].Table {
 		case "clicks":
 			t.writeClicks(c)
