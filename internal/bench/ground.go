@@ -32,6 +32,8 @@ type ground struct {
 	stops      []func(context.Context) error
 	prefix     string // of the topics
 	programs   string // the file that decides
+	// booksBefore is the CPU time that ClickHouse had taken when the measured part began.
+	booksBefore time.Duration
 	serial     int    // makes each measurement's group and database its own
 }
 

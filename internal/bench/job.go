@@ -37,6 +37,7 @@ func rememberedJob(ctx context.Context, g *ground) (figure, error) {
 			return figure{}, err
 		}
 		g.settle(ctx)
+		g.booksBefore = processTime(g.clickhouse.PID())
 		f, err := g.job(ctx, name, consumers.Clicks)
 		if err != nil || n == g.options.clicks {
 			f.redis = 0 // of all that is remembered, not of these
@@ -83,6 +84,7 @@ func conversionJob(ctx context.Context, g *ground) (figure, error) {
 	if err := g.simulate(ctx, "--clicks", "0", "--conversions", fmt.Sprint(g.options.conversions)); err != nil {
 		return figure{}, err
 	}
+	g.booksBefore = processTime(g.clickhouse.PID())
 	return g.job(ctx, name, consumers.Conversions)
 }
 

@@ -83,9 +83,9 @@ func run(ctx context.Context, o options) error {
 			if o.only != "" && m.name != o.only {
 				continue
 			}
-			books := processTime(ground.clickhouse.PID())
+			ground.booksBefore = processTime(ground.clickhouse.PID())
 			f, err := m.take(ctx, ground)
-			if f.books = processTime(ground.clickhouse.PID()) - books; f.books < 100*time.Millisecond {
+			if f.books = processTime(ground.clickhouse.PID()) - ground.booksBefore; f.books < 100*time.Millisecond {
 				f.books = 0
 			}
 			if err != nil {
