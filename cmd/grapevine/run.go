@@ -70,7 +70,7 @@ func profileCPU(file string) (stop func(), err error) {
 
 // memoryLimit is what the garbage collector keeps a worker under as long as its
 // batches in flight allow it; larger ones may exceed it. GOMEMLIMIT overrules it.
-const memoryLimit = 350 << 20
+const memoryLimit = 335 << 20
 
 func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
