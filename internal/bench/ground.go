@@ -34,7 +34,7 @@ type ground struct {
 	programs   string // the file that decides
 	// booksBefore is the CPU time that ClickHouse had taken when the measured part began.
 	booksBefore time.Duration
-	serial     int    // makes each measurement's group and database its own
+	serial      int // makes each measurement's group and database its own
 }
 
 // start starts the engines and writes the events.
