@@ -115,7 +115,6 @@ LEFT JOIN
     GROUP BY reward_id
 ) AS outside ON outside.reward_id = standing.reward_id
 GROUP BY of_rule, of_period, of_tier, reward_currency, reward_unit
-HAVING sum(earned) != 0 OR sum(net) != 0 OR sum(held) != 0 OR sum(fulfilled) != 0
 ORDER BY of_rule, of_period, of_tier, reward_unit, reward_currency`
 	return collect(clickhouse.Context(ctx, clickhouse.WithExternalTable(tiers)), b, "rewards", func(rows driver.Rows, r *progress.Rewards) error {
 		return rows.Scan(&r.Of.RuleID, &r.Of.Period, &r.Of.TierID, &r.Currency, &r.Unit,

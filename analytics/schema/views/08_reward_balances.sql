@@ -1,7 +1,6 @@
 -- Everything is in minor units of currency, or in units. What was fulfilled of a
 -- reward that is worth less now is made up by what is left of others: only the rest
--- is overpaid. Somebody of whom nothing is left, as all that was held was taken back,
--- has no row.
+-- is overpaid.
 CREATE OR REPLACE VIEW reward_balances
 (
     org_id         String COMMENT 'Organisation',
@@ -56,5 +55,4 @@ FROM
 )
 WHERE beneficiary_id != ''
 GROUP BY org_id, program_id, beneficiary_id, currency, unit
-HAVING earned != 0 OR net != 0 OR held != 0 OR fulfilled != 0
 COMMENT 'Every member''s rewards by currency or unit: net = earned - reversed, held stands beside it, overpaid is what was fulfilled beyond net';
