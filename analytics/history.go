@@ -24,7 +24,7 @@ const originOf = "kafka_incarnation, kafka_partition, batch, toUnixTimestamp64Mi
 // inSpan chooses rows of an org by when their batch was read.
 const inSpan = "org_id = ? AND ingested >= fromUnixTimestamp64Milli(toInt64(?)) AND ingested < fromUnixTimestamp64Milli(toInt64(?))"
 
-// scanner takes an Origin, as originOf has it, and what follows.
+// scanOrigin takes an Origin, as originOf has it, and what follows.
 func scanOrigin(rows driver.Rows, o *backtest.Origin, more ...any) error {
 	var partition int32
 	to := append([]any{&o.Incarnation, &partition, &o.Batch, &o.At, &o.Offset}, more...)
@@ -144,14 +144,13 @@ func (h *History) Credits(ctx context.Context, s backtest.Span) (list []backtest
 func (h *History) Others(ctx context.Context, s backtest.Span) (list []backtest.Other, err error) {
 	const query = "SELECT DISTINCT " + originOf + `, beneficiary_id, toUnixTimestamp64Milli(time) FROM rewards
 		WHERE org_id = ? AND time >= fromUnixTimestamp64Milli(toInt64(?)) AND time < fromUnixTimestamp64Milli(toInt64(?))
-		AND ingested >= fromUnixTimestamp64Milli(toInt64(?)) - INTERVAL 1 HOUR
-		AND (kafka_incarnation, kafka_partition, kafka_offset) NOT IN (SELECT kafka_incarnation, kafka_partition, kafka_offset FROM credits WHERE org_id = ?)`
+		AND ingested >= fromUnixTimestamp64Milli(toInt64(?)) - INTERVAL 1 HOUR`
 	err = h.each(ctx, "what else ledgers took", query, func(rows driver.Rows) error {
 		var o backtest.Other
 		err := scanOrigin(rows, &o.Origin, &o.BeneficiaryID, &o.DecidedAt)
 		list = append(list, o)
 		return err
-	}, s.Org, s.From, s.To, s.From, s.Org)
+	}, s.Org, s.From, s.To, s.From)
 	return list, err
 }
 
@@ -161,7 +160,7 @@ func (h *History) CreditBatches(ctx context.Context, s backtest.Span) (list []ba
 		(
 			SELECT kafka_incarnation, kafka_partition, batch, toUnixTimestamp64Milli(ingested) AS at, toUnixTimestamp64Milli(decided_at) AS decided FROM credits WHERE ` + inSpan + `
 			UNION ALL
-			SELECT kafka_incarnation, kafka_partition, batch, toUnixTimestamp64Milli(ingested), toInt64(0) FROM rewards WHERE ` + inSpan + `
+			SELECT kafka_incarnation, kafka_partition, batch, toUnixTimestamp64Milli(ingested), toUnixTimestamp64Milli(time) FROM rewards WHERE ` + inSpan + `
 		)
 		GROUP BY kafka_incarnation, kafka_partition, batch`
 	err = h.each(ctx, "batches of credits", query, func(rows driver.Rows) error {

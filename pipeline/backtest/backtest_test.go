@@ -185,6 +185,7 @@ func drawHistory(t *rapid.T, catalog *program.Catalog) *recorded {
 		t.Fatal(err)
 	}
 	h.readEarly(t)
+	h.slow = rapid.SampledFrom([]int64{0, 0, 0, 7}).Draw(t, "slow")
 	return h
 }
 

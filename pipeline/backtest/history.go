@@ -29,8 +29,8 @@ type History interface {
 	Clicks(ctx context.Context, s Span) ([]Clicks, error)
 	// Credits are those that conversions of the span led to.
 	Credits(ctx context.Context, s Span) ([]Credit, error)
-	// Others are records for ledgers that are no credits, and that rewards moved by,
-	// decided in the span.
+	// Others are records for ledgers that rewards moved by, decided in the span; those
+	// that are credits may be among them.
 	Others(ctx context.Context, s Span) ([]Other, error)
 	// CreditBatches are the batches that took any of them.
 	CreditBatches(ctx context.Context, s Span) ([]CreditBatch, error)
@@ -112,7 +112,7 @@ type Other struct {
 // CreditBatch is a batch of credits.
 type CreditBatch struct {
 	Origin            // without an offset
-	LastDecided int64 // when the youngest of its credits was decided; 0 without any
+	LastDecided int64 // when the youngest of its records was decided, as far as rows tell
 }
 
 // Named is a visitor or a click of a program.

@@ -19,6 +19,8 @@ type recorded struct {
 	// decided, by batch: as happens to a worker that waits for clicks and members.
 	early map[backtest.Origin]int64
 	rows  map[string][]offline.Row
+	// slow is by how much the clock of those who take credits is behind.
+	slow int64
 }
 
 // Rows are those of a table; they are asked for often, and when all are there.
@@ -44,6 +46,9 @@ func (h *recorded) origin(r offline.Row) backtest.Origin {
 		Batch: r["batch"].(uint64), At: number(r, "ingested"), Offset: number(r, "kafka_offset"),
 	}
 	o.At -= h.early[backtest.Origin{Incarnation: o.Incarnation, Partition: o.Partition, Batch: o.Batch}]
+	if text(r, "kafka_topic") == creditsTopic {
+		o.At -= h.slow
+	}
 	return o
 }
 
@@ -211,13 +216,9 @@ func (h *recorded) decidedEarly(at int64) int64 {
 }
 
 func (h *recorded) Others(_ context.Context, s backtest.Span) (list []backtest.Other, err error) {
-	credits := map[[2]any]bool{}
-	for _, r := range h.Rows("credits") {
-		credits[[2]any{r["kafka_partition"], r["kafka_offset"]}] = true
-	}
 	for _, r := range h.Rows("rewards") {
 		at := number(r, "time")
-		if s.From <= at && at < s.To && !credits[[2]any{r["kafka_partition"], r["kafka_offset"]}] {
+		if s.From <= at && at < s.To {
 			list = append(list, backtest.Other{Origin: h.origin(r), BeneficiaryID: text(r, "beneficiary_id"), DecidedAt: at})
 		}
 	}
@@ -236,11 +237,15 @@ func (h *recorded) CreditBatches(_ context.Context, s backtest.Span) (list []bac
 		at := number(r, "decided_at")
 		list[i].LastDecided = max(list[i].LastDecided, at-h.decidedEarly(at))
 	})
-	h.each("rewards", s, func(_ offline.Row, o backtest.Origin) {
+	h.each("rewards", s, func(r offline.Row, o backtest.Origin) {
 		o.Offset = 0
-		if _, known := found[o]; !known {
-			found[o], list = len(list), append(list, backtest.CreditBatch{Origin: o})
+		i, known := found[o]
+		if !known {
+			i = len(list)
+			found[o], list = i, append(list, backtest.CreditBatch{Origin: o})
 		}
+		at := number(r, "time")
+		list[i].LastDecided = max(list[i].LastDecided, at-h.decidedEarly(at))
 	})
 	return list, nil
 }

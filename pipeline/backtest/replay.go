@@ -99,36 +99,27 @@ func (r *replay) run(ctx context.Context, spans []Span, told func(rows int)) err
 // plan plans the batches of a chapter.
 func (r *replay) plan(c *chapter) {
 	for _, batch := range c.members {
-		r.schedule.plan(batch[0].At, ofMembers, func(ctx context.Context) error { return r.change(ctx, c, batch) })
+		r.schedule.decide(batch[0].At, batch[0].At, ofMembers, func(ctx context.Context) error { return r.change(ctx, c, batch) })
 	}
 	for _, batch := range c.clicks {
-		r.schedule.plan(batch[0].At, ofClicks, func(context.Context) error { return r.click(c, batch) })
+		r.schedule.decide(batch[0].At, batch[0].At, ofClicks, func(context.Context) error { return r.click(c, batch) })
 	}
 	for _, batch := range c.conversions {
-		p, sight := partOf(&batch[0].Origin), sightOf(batch)
-		at := batch[0].At
-		for i := range batch {
-			at = max(at, r.members.known(batch[0].At, batch[i].Seen.Members))
-		}
-		at = max(at, r.last[p])
-		r.last[p] = at
-		r.schedule.decides(batch[0].At, 1)
-		r.schedule.plan(at, ofConversions, func(ctx context.Context) error {
+		sight := sightOf(batch)
+		r.schedule.decide(batch[0].At, r.decidedAt(batch), ofConversions, func(ctx context.Context) error {
 			r.books.chapter, r.books.sight = c, sight
-			err := r.convert(ctx, batch)
-			r.books.chapter, r.books.sight = nil, nil
-			r.schedule.decides(batch[0].At, -1)
-			return err
+			defer func() { r.books.chapter, r.books.sight = nil, nil }()
+			return r.convert(ctx, batch)
 		})
 	}
 	for _, batch := range c.decisions {
-		r.schedule.plan(batch[0].At, ofPeople, func(ctx context.Context) error { return r.judge(ctx, c, batch) })
+		r.schedule.decide(batch[0].At, batch[0].At, ofPeople, func(ctx context.Context) error { return r.judge(ctx, c, batch) })
 	}
 	for i := range c.taken {
-		credit := &c.taken[i]
-		if t := r.open(&credit.Origin); !slices.Contains(t.decided, credit.DecidedAt) {
-			t.decided = append(t.decided, credit.DecidedAt)
-		}
+		r.open(&c.taken[i].Origin).follows(c.taken[i].DecidedAt)
+	}
+	for i := range c.moved {
+		r.open(&c.moved[i].Origin).follows(c.moved[i].DecidedAt)
 	}
 	var takings []*taking
 	for _, b := range c.takings {
@@ -137,6 +128,17 @@ func (r *replay) plan(c *chapter) {
 		takings = append(takings, t)
 	}
 	r.schedule.arrange(takings)
+}
+
+// decidedAt is when a batch of conversions was decided: not before the members were
+// there that it saw, nor before the batch before it.
+func (r *replay) decidedAt(batch []*Conversion) int64 {
+	at, p := batch[0].At, partOf(&batch[0].Origin)
+	for i := range batch {
+		at = max(at, r.members.known(batch[0].At, batch[i].Seen.Members))
+	}
+	r.last[p] = max(r.last[p], at)
+	return r.last[p]
 }
 
 // open finds a batch of credits, whether its own row was read or one of its credits.

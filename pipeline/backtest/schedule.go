@@ -54,11 +54,11 @@ func (s *steps) Pop() any {
 type schedule struct {
 	steps   steps
 	planned int
-	// takings are the batches that took credits, by partition and in its order: the
-	// order of a partition goes before that of the clock.
-	takings map[part][]*taking
-	// deciding counts the batches of conversions that are planned, by when they were
-	// read. What was read from unknown on is not planned yet.
+	// takings are the batches that took credits, in their order: one that is not ready
+	// keeps those back that were read after it.
+	takings []*taking
+	// deciding counts the batches that are planned and that ledgers hear of, by when
+	// they were read. What was read from unknown on is not planned yet.
 	deciding map[int64]int
 	unknown  int64
 }
@@ -74,8 +74,15 @@ func partOf(o *Origin) part { return part{o.Incarnation, o.Partition} }
 // taking is a batch of credits. It is ready when all are there that it took.
 type taking struct {
 	CreditBatch
-	decided []int64 // when the batches were read that decided its credits
+	decided []int64 // when the batches were read that its records follow from
 	credits []*placed
+}
+
+// follows notes that a record of a batch follows from one that was read at a time.
+func (t *taking) follows(at int64) {
+	if !slices.Contains(t.decided, at) {
+		t.decided = append(t.decided, at)
+	}
 }
 
 // placed is a record for a ledger, and its place in the batch that took it.
@@ -96,7 +103,7 @@ type tail struct {
 }
 
 func newSchedule() *schedule {
-	return &schedule{takings: map[part][]*taking{}, deciding: map[int64]int{}, unknown: math.MinInt64}
+	return &schedule{deciding: map[int64]int{}, unknown: math.MinInt64}
 }
 
 func (s *schedule) plan(at int64, k kind, work func(context.Context) error) {
@@ -107,19 +114,13 @@ func (s *schedule) plan(at int64, k kind, work func(context.Context) error) {
 // next takes what is to be worked next, before a time: a step or a taking, or else
 // neither.
 func (s *schedule) next(before int64) (*step, *taking) {
-	var first *taking
-	var of part
-	for p, list := range s.takings {
-		if len(list) == 0 || !s.ready(list[0]) {
-			continue
+	if len(s.takings) > 0 {
+		t := s.takings[0]
+		first := len(s.steps) == 0 || t.At < s.steps[0].at || t.At == s.steps[0].at && s.steps[0].kind > ofCredits
+		if first && t.At < before && s.ready(t) {
+			s.takings = s.takings[1:]
+			return nil, t
 		}
-		if t := list[0]; first == nil || cmp.Or(cmp.Compare(t.At, first.At), cmp.Compare(t.Partition, first.Partition), cmp.Compare(t.Batch, first.Batch)) < 0 {
-			first, of = t, p
-		}
-	}
-	if first != nil && first.At < before && (len(s.steps) == 0 || first.At < s.steps[0].at || first.At == s.steps[0].at && s.steps[0].kind > ofCredits) {
-		s.takings[of] = s.takings[of][1:]
-		return nil, first
 	}
 	if len(s.steps) > 0 && s.steps[0].at < before {
 		return heap.Pop(&s.steps).(*step), nil
@@ -127,7 +128,7 @@ func (s *schedule) next(before int64) (*step, *taking) {
 	return nil, nil
 }
 
-// ready tells whether every conversion is decided whose credits a batch took.
+// ready tells whether all is decided that a batch took.
 func (s *schedule) ready(t *taking) bool {
 	for len(t.decided) > 0 && s.deciding[t.decided[0]] == 0 {
 		t.decided = t.decided[1:]
@@ -135,18 +136,19 @@ func (s *schedule) ready(t *taking) bool {
 	return len(t.decided) == 0 && t.LastDecided < s.unknown
 }
 
-// decides notes that a batch of conversions is done, or with 1 that one is planned.
-func (s *schedule) decides(at int64, by int) {
-	if s.deciding[at] += by; s.deciding[at] == 0 {
-		delete(s.deciding, at)
-	}
+// decide plans a batch that ledgers hear of, read at one time and worked at another.
+func (s *schedule) decide(read, at int64, k kind, work func(context.Context) error) {
+	s.deciding[read]++
+	s.plan(at, k, func(ctx context.Context) error {
+		if s.deciding[read]--; s.deciding[read] == 0 {
+			delete(s.deciding, read)
+		}
+		return work(ctx)
+	})
 }
 
-// arrange puts planned batches of credits in the order of their partitions.
+// arrange puts batches of credits behind those that are planned already.
 func (s *schedule) arrange(list []*taking) {
-	slices.SortFunc(list, func(a, b *taking) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Batch, b.Batch)) })
-	for _, t := range list {
-		p := partOf(&t.Origin)
-		s.takings[p] = append(s.takings[p], t)
-	}
+	slices.SortFunc(list, func(a, b *taking) int { return before(&a.Origin, &b.Origin) })
+	s.takings = append(s.takings, list...)
 }

@@ -21,6 +21,7 @@ type chapter struct {
 	credits     map[string]*Origin // by program and name
 	others      map[otherKey]*Origin
 	taken       []Credit
+	moved       []Other
 	visitors    map[Named][]Touch
 	clickIDs    map[Named][]Touch
 }
@@ -58,6 +59,7 @@ func (r *replay) read(ctx context.Context, s Span) (*chapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read what else ledgers took: %w", err)
 	}
+	c.moved = others
 	for i := range others {
 		key := otherKey{others[i].BeneficiaryID, others[i].DecidedAt}
 		if first := c.others[key]; first == nil || others[i].Offset < first.Offset {
