@@ -4,6 +4,8 @@
 //	history.go   what the books hold, as a port
 //	records.go   rows made events again
 //	replay.go    one org, from its first batch to its last
+//	batch.go     one batch of it, through its stage
+//	handover.go  when ledgers take what follows from a batch
 //	span.go      what is read at once
 //	schedule.go  in which order batches are worked
 //	sight.go     which touches and members a conversion could see

@@ -29,51 +29,57 @@ type chapter struct {
 // read reads a span.
 func (r *replay) read(ctx context.Context, s Span) (*chapter, error) {
 	c := &chapter{credits: map[string]*Origin{}, others: map[otherKey]*Origin{}, visitors: map[Named][]Touch{}, clickIDs: map[Named][]Touch{}}
-	list, err := r.history.Conversions(ctx, s)
-	if err != nil {
-		return nil, fmt.Errorf("read conversions: %w", err)
+	if err := r.readEvents(ctx, s, c); err != nil {
+		return nil, err
 	}
-	members, err := r.history.Members(ctx, s)
-	if err != nil {
-		return nil, fmt.Errorf("read members: %w", err)
+	if err := r.readPlaces(ctx, s, c); err != nil {
+		return nil, err
 	}
-	made, err := r.history.Decisions(ctx, s)
-	if err != nil {
-		return nil, fmt.Errorf("read decisions: %w", err)
+	return c, r.readTouches(ctx, c)
+}
+
+// readEvents reads what happened.
+func (r *replay) readEvents(ctx context.Context, s Span, c *chapter) (err error) {
+	if c.conversions, err = inBatches(ctx, s, r.history.Conversions, func(v *Conversion) *Origin { return &v.Origin }); err != nil {
+		return fmt.Errorf("read conversions: %w", err)
 	}
-	var unique []Clicks
-	if r.org.WatchesClicks {
-		if unique, err = r.history.Clicks(ctx, s); err != nil {
-			return nil, fmt.Errorf("read clicks: %w", err)
-		}
+	if c.members, err = inBatches(ctx, s, r.history.Members, func(v *Member) *Origin { return &v.Origin }); err != nil {
+		return fmt.Errorf("read members: %w", err)
 	}
-	taken, err := r.history.Credits(ctx, s)
-	if err != nil {
-		return nil, fmt.Errorf("read credits: %w", err)
+	if c.decisions, err = inBatches(ctx, s, r.history.Decisions, func(v *Decision) *Origin { return &v.Origin }); err != nil {
+		return fmt.Errorf("read decisions: %w", err)
 	}
-	for i := range taken {
-		c.credits[creditKey(taken[i].ProgramID, taken[i].ID)] = &taken[i].Origin
+	if !r.org.WatchesClicks {
+		return nil
 	}
-	c.taken = taken
-	others, err := r.history.Others(ctx, s)
-	if err != nil {
-		return nil, fmt.Errorf("read what else ledgers took: %w", err)
+	if c.clicks, err = inBatches(ctx, s, r.history.Clicks, func(v *Clicks) *Origin { return &v.Origin }); err != nil {
+		return fmt.Errorf("read clicks: %w", err)
 	}
-	c.moved = others
-	for i := range others {
-		key := otherKey{others[i].BeneficiaryID, others[i].DecidedAt}
-		if first := c.others[key]; first == nil || others[i].Offset < first.Offset {
-			c.others[key] = &others[i].Origin
+	return nil
+}
+
+// readPlaces reads where ledgers took what follows from it.
+func (r *replay) readPlaces(ctx context.Context, s Span, c *chapter) (err error) {
+	if c.taken, err = r.history.Credits(ctx, s); err != nil {
+		return fmt.Errorf("read credits: %w", err)
+	}
+	for i := range c.taken {
+		c.credits[creditKey(c.taken[i].ProgramID, c.taken[i].ID)] = &c.taken[i].Origin
+	}
+	if c.moved, err = r.history.Others(ctx, s); err != nil {
+		return fmt.Errorf("read what else ledgers took: %w", err)
+	}
+	for i := range c.moved {
+		o := &c.moved[i]
+		key := otherKey{o.BeneficiaryID, o.DecidedAt}
+		if first := c.others[key]; first == nil || o.Offset < first.Offset {
+			c.others[key] = &o.Origin
 		}
 	}
 	if c.takings, err = r.history.CreditBatches(ctx, s); err != nil {
-		return nil, fmt.Errorf("read batches of credits: %w", err)
+		return fmt.Errorf("read batches of credits: %w", err)
 	}
-	c.conversions = batches(list, func(v *Conversion) *Origin { return &v.Origin })
-	c.members = batches(members, func(v *Member) *Origin { return &v.Origin })
-	c.decisions = batches(made, func(v *Decision) *Origin { return &v.Origin })
-	c.clicks = batches(unique, func(v *Clicks) *Origin { return &v.Origin })
-	return c, r.readTouches(ctx, c)
+	return nil
 }
 
 // creditKey names a credit in its org.
@@ -99,8 +105,12 @@ func (c *chapter) place(in *event.Inbound) *Origin {
 	}
 }
 
-// batches puts rows in the order in which they were worked, batch by batch.
-func batches[T any](rows []T, of func(*T) *Origin) (list [][]*T) {
+// inBatches reads rows in the order in which they were worked, batch by batch.
+func inBatches[T any](ctx context.Context, s Span, read func(context.Context, Span) ([]T, error), of func(*T) *Origin) (list [][]*T, err error) {
+	rows, err := read(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	order := make([]*T, len(rows))
 	for i := range rows {
 		order[i] = &rows[i]
@@ -114,7 +124,7 @@ func batches[T any](rows []T, of func(*T) *Origin) (list [][]*T) {
 		list = append(list, order[from:to:to])
 		from = to
 	}
-	return list
+	return list, nil
 }
 
 func before(a, b *Origin) int {
@@ -173,4 +183,17 @@ func (r *replay) readTouches(ctx context.Context, c *chapter) error {
 		}
 	}
 	return nil
+}
+
+// links are the visitors of each customer, by all that was read.
+type links map[string][]string
+
+func (l links) add(d *event.Decoded) {
+	visitor := d.Conversion.VisitorID
+	if d.Type == event.TypeIdentityLink {
+		visitor = d.Link.VisitorID
+	}
+	if visitor != "" && d.Type != event.TypeAdjustment && !slices.Contains(l[d.CustomerID()], visitor) {
+		l[d.CustomerID()] = append(l[d.CustomerID()], visitor)
+	}
 }
