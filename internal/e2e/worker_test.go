@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,13 +40,21 @@ func (w *world) launch(arguments ...string) *worker {
 	p.cmd.Env, p.cmd.Dir = w.environment(), w.folder
 	p.cmd.Stdout, p.cmd.Stderr = output, output
 	p.cmd.SysProcAttr = ownLifetime()
-	if err := p.cmd.Start(); err != nil {
+	started := make(chan error)
+	go func() {
+		// The kernel kills a child with the thread that made it: so this one waits for it.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(p.ended)
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait() // how it ended stands in ProcessState
+		}
+	}()
+	if err := <-started; err != nil {
 		w.t.Fatal(err)
 	}
-	go func() {
-		defer close(p.ended)
-		_ = p.cmd.Wait() // how it ended stands in ProcessState
-	}()
 	w.t.Cleanup(p.tell)
 	w.t.Cleanup(p.kill)
 	return p
