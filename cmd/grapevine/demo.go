@@ -142,12 +142,14 @@ func tidyDemo(cause error, remove, logPath string) error {
 
 // freePort looks whether a port can be listened on; 0 chooses one.
 func freePort(number int, change string) (int, error) {
+	if number == 0 {
+		return engine.FreePort()
+	}
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(number)))
 	if err != nil {
 		return 0, fmt.Errorf("listen on port %d for health and metrics: %w: stop what does, or choose another port with %s", number, err, change)
 	}
-	defer listener.Close() //nolint:errcheck // nothing was accepted
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return number, listener.Close()
 }
 
 // configure points worker and simulator at the engines.

@@ -183,7 +183,7 @@ func scriptPort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: free-port VAR")
 	}
-	port, err := freePort(0, "")
+	port, err := engine.FreePort()
 	ts.Check(err)
 	ts.Setenv(args[0], strconv.Itoa(port))
 }

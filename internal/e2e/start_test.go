@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -98,12 +99,7 @@ func ask(addr, path string) string {
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close() //nolint:errcheck // nothing was accepted
-	return listener.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(enginetest.FreePort(t)))
 }
 
 func portOf(t *testing.T, addr string) engine.Port {

@@ -36,11 +36,11 @@ type Engines struct {
 
 // Start starts Kafka (in this process), Redis and ClickHouse side by side, and
 // returns when all of them answer. Ports are looked at first: the error names
-// every one that is taken, as [*PortTakenError]. If one engine fails, the others
+// every one that is asked for and taken, as [*PortTakenError]. If one engine fails, the others
 // are stopped. ctx bounds the start and not the life of the engines. A ClickHouse
 // that ends by itself is started again ([ClickHouseOptions].Restart).
 func Start(ctx context.Context, o Options) (*Engines, error) {
-	if err := choosePorts(&o); err != nil {
+	if err := lookAtPorts(o); err != nil {
 		return nil, err
 	}
 	e := &Engines{}
@@ -55,17 +55,19 @@ func Start(ctx context.Context, o Options) (*Engines, error) {
 	return e, nil
 }
 
-// choosePorts settles every port, so that all problems are told at once, and
-// before anything is fetched.
-func choosePorts(o *Options) error {
+// lookAtPorts finds every port that is asked for and taken, so that all problems
+// are told at once, and before anything is fetched. A free one is chosen by its
+// engine when it listens: what is free now may not be after a fetch.
+func lookAtPorts(o Options) error {
 	var problems []error
 	for _, p := range []struct {
 		engine string
-		port   *Port
-	}{{kafkaName, &o.Kafka}, {redisName, &o.Redis}, {clickHouseName, &o.ClickHouse}, {clickHouseHTTPName, &o.HTTP}} {
-		number, err := p.port.choose(p.engine)
-		p.port.Number = number
-		problems = append(problems, err)
+		port   Port
+	}{{kafkaName, o.Kafka}, {redisName, o.Redis}, {clickHouseName, o.ClickHouse}, {clickHouseHTTPName, o.HTTP}} {
+		if p.port.Number != 0 {
+			_, err := p.port.choose(p.engine)
+			problems = append(problems, err)
+		}
 	}
 	return errors.Join(problems...)
 }

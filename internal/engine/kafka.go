@@ -32,6 +32,10 @@ type Kafka struct {
 // and offset metadata, transactions, and a data folder. It returns when it
 // answers.
 func StartKafka(ctx context.Context, o KafkaOptions) (*Kafka, error) {
+	return onFreePort(o.Port.Number == 0, func() (*Kafka, error) { return startKafka(ctx, o) })
+}
+
+func startKafka(ctx context.Context, o KafkaOptions) (*Kafka, error) {
 	port, err := o.Port.choose(kafkaName)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"syscall"
@@ -25,6 +26,9 @@ func (e *PortTakenError) Error() string {
 	return text
 }
 
+// Unwrap returns syscall.EADDRINUSE.
+func (e *PortTakenError) Unwrap() error { return syscall.EADDRINUSE }
+
 // Port is where an engine listens on loopback. The zero value is a free port.
 type Port struct {
 	Number int    // 0: any free one
@@ -34,15 +38,42 @@ type Port struct {
 // choose returns the port's number, or a free one, after a look whether it can
 // be listened on.
 func (p Port) choose(engine string) (int, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(p.Number)))
+	if p.Number == 0 {
+		return FreePort()
+	}
+	err := canListen(p.Number)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return 0, &PortTakenError{Engine: engine, Port: p.Number, Change: p.Change}
 	}
 	if err != nil {
 		return 0, fmt.Errorf("listen on port %d for %s: %w", p.Number, engine, err)
 	}
-	defer listener.Close() //nolint:errcheck // nothing was accepted
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return p.Number, nil
+}
+
+// Below the ports that Linux, and every other system, gives to connections that
+// go out: a port of those may be gone again between two lives of an engine.
+const firstPort, endPort = 12_000, 32_000
+
+// FreePort returns a port on loopback that nobody listens on now, and that no
+// connection will take as its own end later.
+func FreePort() (int, error) {
+	var err error
+	for range 100 {
+		number := firstPort + rand.IntN(endPort-firstPort)
+		if err = canListen(number); err == nil {
+			return number, nil
+		}
+	}
+	return 0, fmt.Errorf("find a free port on %s from %d to %d: %w", loopback, firstPort, endPort-1, err)
+}
+
+func canListen(number int) error {
+	listener, err := net.Listen("tcp", address(number))
+	if err != nil {
+		return err
+	}
+	return listener.Close()
 }
 
 // onFreePort starts an engine. Between the choice of a free port and its use

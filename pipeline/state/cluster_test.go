@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/grapevinehq/grapevine/internal/engine"
+	"github.com/grapevinehq/grapevine/internal/enginetest"
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/state"
 )
@@ -60,7 +61,7 @@ func cluster(t *testing.T) *redis.ClusterClient {
 func clusterNode(t *testing.T) string {
 	t.Helper()
 	server, err := engine.StartRedis(t.Context(), engine.RedisOptions{Dir: t.TempDir(), Args: []string{
-		"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(freePort(t)), "--cluster-node-timeout", "5000",
+		"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(enginetest.FreePort(t)), "--cluster-node-timeout", "5000",
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -82,16 +83,6 @@ func clusterBus(t *testing.T, node *redis.Client) string {
 		t.Fatal(err)
 	}
 	return settings["cluster-port"]
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // await polls until the condition holds.
