@@ -23,6 +23,7 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/recall"
+	"github.com/grapevinehq/grapevine/pipeline/volatile"
 )
 
 // world is everything around the stage, in memory: one stage at work on some
@@ -334,6 +335,10 @@ func (p *partition) Get(_ context.Context, keys []string) ([][]byte, error) {
 		values[i] = p.memory[k]
 	}
 	return values, nil
+}
+
+func (p *partition) Tails(_ context.Context, asks []pipeline.TailAsk) ([][]byte, error) {
+	return volatile.Tails(p.memory, asks), nil
 }
 
 func (p *partition) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) ([]bool, error) {
