@@ -9,6 +9,8 @@ type Memory interface {
 	Budgets
 	// Get reads values of the partition's own keys, nil where there is none.
 	Get(ctx context.Context, keys []string) ([][]byte, error)
+	// Tails reads the ends of values, from a byte on; nil where there is none.
+	Tails(ctx context.Context, asks []TailAsk) ([][]byte, error)
 	// Begin sets the begin record of a batch unless a record of it or of a later
 	// batch stands, and returns what stands: bounds, facts, and the record when
 	// it is filled.
@@ -26,6 +28,12 @@ type Memory interface {
 	// of each: won when the owner is this very position. In the order of claims: of
 	// several with one key the first is asked first.
 	Claim(ctx context.Context, bounds Bounds, claims []Claim) (won []bool, err error)
+}
+
+// TailAsk asks for the bytes of a value from a place on.
+type TailAsk struct {
+	Key  string
+	From int // bytes
 }
 
 // Queues are sorted sets of the partition's own memory: what is due by the clock,

@@ -68,6 +68,9 @@ func (forgetful) CheckShared(context.Context, pipeline.Partition, uint64) error 
 func (forgetful) Get(_ context.Context, keys []string) ([][]byte, error) {
 	return make([][]byte, len(keys)), nil
 }
+func (forgetful) Tails(_ context.Context, asks []pipeline.TailAsk) ([][]byte, error) {
+	return make([][]byte, len(asks)), nil
+}
 func (forgetful) Begin(_ context.Context, b pipeline.Bounds, facts []byte) (pipeline.Journal, error) {
 	return pipeline.Journal{Exists: true, Bounds: b, Facts: facts}, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/volatile"
 )
 
 // errCrash stands for kill -9: the process is gone, what was sent may or may
@@ -140,6 +141,12 @@ func (w *worker) Get(_ context.Context, keys []string) ([][]byte, error) {
 		out[i] = bytes.Clone(w.memory[k])
 	}
 	return out, nil
+}
+
+func (w *worker) Tails(_ context.Context, asks []pipeline.TailAsk) ([][]byte, error) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return volatile.Tails(w.memory, asks), nil
 }
 
 func (w *worker) Begin(_ context.Context, b pipeline.Bounds, facts []byte) (j pipeline.Journal, err error) {

@@ -7,16 +7,19 @@ package recall
 // Space-Efficient Bloom Filters, 2007.)
 //
 // It is as large as its segment may become, so that a key costs one cache miss; a
-// chain of filters that grow would cost one for each.
+// chain of filters that grow would cost one for each. It has a part of its own for
+// each page of buckets.
 type filter struct {
-	blocks [][8]uint64
+	blocks     [][8]uint64
+	pageBlocks int // of each page
 }
 
 const bitsPerKey = 12
 
-// newFilter makes room for so many keys.
-func newFilter(keys int) filter {
-	return filter{blocks: make([][8]uint64, max(1, keys*bitsPerKey/512))}
+// newFilter makes room for so many keys a page.
+func newFilter(keys, pages int) filter {
+	pageBlocks := max(1, keys*bitsPerKey/512)
+	return filter{blocks: make([][8]uint64, pages*pageBlocks), pageBlocks: pageBlocks}
 }
 
 // fingerprint mixes what is stored of a key: its tag and its bucket.
@@ -30,16 +33,16 @@ func fingerprint(tag uint64, bucket, buckets int) uint64 {
 	return x
 }
 
-func (f *filter) add(x uint64) {
-	block, bits := f.block(x), spread(x)
+func (f *filter) add(page int, x uint64) {
+	block, bits := f.block(page, x), spread(x)
 	for range 8 {
 		block[bits>>6&7] |= 1 << (bits & 63)
 		bits >>= 7
 	}
 }
 
-func (f *filter) has(x uint64) bool {
-	block, bits := f.block(x), spread(x)
+func (f *filter) has(page int, x uint64) bool {
+	block, bits := f.block(page, x), spread(x)
 	for range 8 {
 		if block[bits>>6&7]&(1<<(bits&63)) == 0 {
 			return false
@@ -50,8 +53,12 @@ func (f *filter) has(x uint64) bool {
 }
 
 // block picks by the high half; spread probes by a second mix.
-func (f *filter) block(x uint64) *[8]uint64 {
-	return &f.blocks[(x>>32)*uint64(len(f.blocks))>>32]
+func (f *filter) block(page int, x uint64) *[8]uint64 {
+	return &f.blocks[page*f.pageBlocks+int((x>>32)*uint64(f.pageBlocks)>>32)]
+}
+
+func (f *filter) page(i int) [][8]uint64 {
+	return f.blocks[i*f.pageBlocks : (i+1)*f.pageBlocks]
 }
 
 func spread(x uint64) uint64 {

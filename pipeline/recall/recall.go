@@ -25,6 +25,7 @@ import (
 // Reader reads values of the partition's own keys (pipeline.Memory).
 type Reader interface {
 	Get(ctx context.Context, keys []string) ([][]byte, error)
+	Tails(ctx context.Context, asks []pipeline.TailAsk) ([][]byte, error)
 }
 
 // Options of a memory.
@@ -52,11 +53,22 @@ type Memory struct {
 	reader   Reader
 	options  Options
 	segments []*segment // oldest first; the last one is written
+	written  written
+	opened   bool // since then no batch was written
 }
 
-// Open reads the directory of segments and warms the filters from the buckets.
+// written is what the last batch appended. That Redis holds it is certain when the
+// next batch writes.
+type written struct {
+	segment *segment
+	buckets []appended
+}
+
+type appended struct{ bucket, entries int32 }
+
+// Open reads the directory of segments and warms the filters.
 func Open(ctx context.Context, reader Reader, options Options) (*Memory, error) {
-	m := &Memory{reader: reader, options: options}
+	m := &Memory{reader: reader, options: options, opened: true}
 	values, err := reader.Get(ctx, []string{directoryKey})
 	if err != nil {
 		return nil, fmt.Errorf("read the directory of remembered events: %w", err)
@@ -193,14 +205,30 @@ type Entry struct {
 // be written to and stand in no directory.
 func (m *Memory) Write(entries []Entry, now Times) pipeline.Writes {
 	var w pipeline.Writes
+	m.written.confirm()
 	m.turn(now.bounded(), len(entries), &w)
 	w.Set = append(w.Set, pipeline.KeyValue{Key: directoryKey, Value: encodeDirectory(m.segments)})
-	if len(entries) == 0 {
-		return w
+	if len(entries) > 0 {
+		s := m.segments[len(m.segments)-1]
+		var buckets []appended
+		w.Append, buckets = s.append(entries)
+		if !m.opened {
+			m.written = written{s, buckets}
+		}
 	}
-	s := m.segments[len(m.segments)-1]
-	w.Append = s.append(entries)
+	m.opened = false
+	m.save(len(entries), &w)
 	return w
+}
+
+// confirm counts what the batch before appended. Of the first batch after a
+// takeover it is not known whether its writes were carried out, and it is not
+// counted: the pages cover less than Redis holds then, and a little is read again.
+func (w *written) confirm() {
+	for _, a := range w.buckets {
+		w.segment.cover(int(a.bucket), int(a.entries))
+	}
+	*w = written{}
 }
 
 // turn starts a segment when the last one is full or old, and drops those that
@@ -221,18 +249,21 @@ func (m *Memory) turn(now Times, n int, w *pipeline.Writes) {
 		for b := range m.segments[0].buckets {
 			w.Delete = append(w.Delete, m.segments[0].name(b))
 		}
+		for i := range m.segments[0].pages {
+			w.Delete = append(w.Delete, m.segments[0].pageName(i))
+		}
 		m.segments = m.segments[1:]
 	}
 }
 
 const directoryKey = "s"
 
-// bucketName is short: it is stored once a bucket.
-func bucketName(segment uint64, bucket int) string {
+// name is short: it is stored once a bucket.
+func name(segment uint64, kind byte, i int) string {
 	buf := make([]byte, 0, 12)
 	buf = strconv.AppendUint(buf, segment, 36)
-	buf = append(buf, '.')
-	return string(strconv.AppendUint(buf, uint64(bucket), 36))
+	buf = append(buf, kind)
+	return string(strconv.AppendUint(buf, uint64(i), 36))
 }
 
 // The directory: a version byte, then id, from (by both clocks) and buckets of each

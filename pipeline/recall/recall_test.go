@@ -8,6 +8,7 @@ import (
 
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/volatile"
 	"pgregory.net/rapid"
 )
 
@@ -20,6 +21,10 @@ func (s store) Get(_ context.Context, keys []string) ([][]byte, error) {
 		out[i] = s[k]
 	}
 	return out, nil
+}
+
+func (s store) Tails(_ context.Context, asks []pipeline.TailAsk) ([][]byte, error) {
+	return volatile.Tails(s, asks), nil
 }
 
 func (s store) apply(w pipeline.Writes) {
@@ -53,7 +58,7 @@ func TestMemory_answers_like_plain_maps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := t.Context()
 		redis := store{}
-		options := Options{Retention: ms(1 << 40), Buckets: 1}
+		options := Options{Retention: ms(1 << 40), Buckets: rapid.SampledFrom([]int{1, 4, 128}).Draw(t, "buckets")}
 		m, err := Open(ctx, redis, options)
 		if err != nil {
 			t.Fatal(err)
@@ -98,6 +103,12 @@ func TestMemory_answers_like_plain_maps(t *testing.T) {
 				}
 			}
 			redis.apply(m.Write(entries, both(int64(batch))))
+			if rapid.Bool().Draw(t, "replayed by another worker") {
+				if m, err = Open(ctx, redis, options); err != nil {
+					t.Fatal(err)
+				}
+				m.Write(entries, both(int64(batch))) // nobody carries it out
+			}
 		}
 	})
 }
@@ -255,16 +266,16 @@ func TestMemory_remembers_longer_when_the_retention_grows(t *testing.T) {
 
 func TestFilter_misses_nothing_and_rarely_errs(t *testing.T) {
 	const n = 200_000
-	f := newFilter(n)
+	f := newFilter(n, 1)
 	for i := range uint64(n) {
-		f.add(fingerprint(i*2654435761, 3, 8))
+		f.add(0, fingerprint(i*2654435761, 3, 8))
 	}
 	wrong := 0
 	for i := range uint64(n) {
-		if !f.has(fingerprint(i*2654435761, 3, 8)) {
+		if !f.has(0, fingerprint(i*2654435761, 3, 8)) {
 			t.Fatalf("key %d was added and is not there", i)
 		}
-		if f.has(fingerprint(i*2654435761, 4, 8)) {
+		if f.has(0, fingerprint(i*2654435761, 4, 8)) {
 			wrong++
 		}
 	}

@@ -15,37 +15,74 @@ type segment struct {
 	buckets int   // a power of two
 	entries int
 	filter  filter
+	pages   []page
+	unsaved int // entries that no saved page covers
+	turn    int // the page that is looked at first, for the next to save
 }
 
 func newSegment(id uint64, from Times, buckets int) *segment {
-	return &segment{id: id, from: from, buckets: buckets, filter: newFilter(fullBucket * buckets)}
+	pages := newPages(buckets)
+	return &segment{id: id, from: from, buckets: buckets, pages: pages,
+		filter: newFilter(fullBucket*buckets/len(pages), len(pages))}
 }
 
-func (s *segment) name(bucket int) string { return bucketName(s.id, bucket) }
+func (s *segment) name(bucket int) string { return name(s.id, '.', bucket) }
+func (s *segment) pageName(i int) string  { return name(s.id, ':', i) }
 
 // warmChunk is how many buckets are read in one call.
 const warmChunk = 512
 
-// warm fills the filter from what Redis holds.
+// warm fills the filter: from the pages that were saved, and of the buckets from
+// what was appended since.
 func (s *segment) warm(ctx context.Context, reader Reader) error {
-	names := make([]string, 0, warmChunk)
+	if err := s.readPages(ctx, reader); err != nil {
+		return fmt.Errorf("warm the memory of events from segment %d: %w", s.id, err)
+	}
 	for first := 0; first < s.buckets; first += warmChunk {
-		names = names[:0]
-		for b := first; b < min(first+warmChunk, s.buckets); b++ {
-			names = append(names, s.name(b))
-		}
-		values, err := reader.Get(ctx, names)
-		if err != nil {
+		if err := s.readTails(ctx, reader, first, min(first+warmChunk, s.buckets)); err != nil {
 			return fmt.Errorf("warm the memory of events from segment %d: %w", s.id, err)
 		}
-		for i, value := range values {
-			if len(value)%entrySize != 0 {
-				return fmt.Errorf("bucket %s of remembered events is damaged: %d bytes", names[i], len(value))
-			}
-			for ; len(value) > 0; value = value[entrySize:] {
-				s.filter.add(fingerprint(uint48(value), first+i, s.buckets))
-				s.entries++
-			}
+	}
+	return nil
+}
+
+func (s *segment) readPages(ctx context.Context, reader Reader) error {
+	names := make([]string, len(s.pages))
+	for i := range names {
+		names[i] = s.pageName(i)
+	}
+	values, err := reader.Get(ctx, names)
+	if err != nil {
+		return err
+	}
+	for i, value := range values {
+		if err := s.decodePage(i, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readTails reads what buckets [first, end) hold beyond their pages.
+func (s *segment) readTails(ctx context.Context, reader Reader, first, end int) error {
+	asks := make([]pipeline.TailAsk, 0, end-first)
+	for b := first; b < end; b++ {
+		covered := s.pages[b/s.pageSize()].covered[b%s.pageSize()]
+		asks = append(asks, pipeline.TailAsk{Key: s.name(b), From: int(covered) * entrySize})
+	}
+	values, err := reader.Tails(ctx, asks)
+	if err != nil {
+		return err
+	}
+	for i, value := range values {
+		if len(value)%entrySize != 0 {
+			return fmt.Errorf("bucket %s of remembered events is damaged: %d bytes beyond the first %d", asks[i].Key, len(value), asks[i].From)
+		}
+		bucket := first + i
+		s.cover(bucket, len(value)/entrySize)
+		s.entries += len(value) / entrySize
+		for ; len(value) > 0; value = value[entrySize:] {
+			s.filter.add(bucket/s.pageSize(), fingerprint(uint48(value), bucket, s.buckets))
 		}
 	}
 	return nil
@@ -56,10 +93,10 @@ func (s *segment) suspects(keys []Key) (wanted [][]Key, names []string) {
 	if s.entries == 0 {
 		return nil, nil
 	}
-	at := make(map[int]int)
+	at, size := make(map[int]int), s.pageSize()
 	for _, key := range keys {
 		b := key.bucket(s.buckets)
-		if !s.filter.has(fingerprint(key.tag(), b, s.buckets)) {
+		if !s.filter.has(b/size, fingerprint(key.tag(), b, s.buckets)) {
 			continue
 		}
 		i, ok := at[b]
@@ -85,8 +122,9 @@ func contains(keys []Key, key Key) bool {
 	return false
 }
 
-// append packs entries by bucket, keeping their order.
-func (s *segment) append(entries []Entry) []pipeline.KeyValue {
+// append packs entries by bucket, keeping their order, and tells how many went to each.
+func (s *segment) append(entries []Entry) ([]pipeline.KeyValue, []appended) {
+	size := s.pageSize()
 	order := make([]int32, s.buckets+1) // counting sort: where each bucket's bytes begin
 	for _, e := range entries {
 		order[e.Key.bucket(s.buckets)+1]++
@@ -105,14 +143,15 @@ func (s *segment) append(entries []Entry) []pipeline.KeyValue {
 		b := e.Key.bucket(s.buckets)
 		appendEntry(packed[int(next[b])*entrySize:][:0], e)
 		next[b]++
-		s.filter.add(fingerprint(e.Key.tag(), b, s.buckets))
+		s.filter.add(b/size, fingerprint(e.Key.tag(), b, s.buckets))
 	}
 	s.entries += len(entries)
-	out := make([]pipeline.KeyValue, 0, filled)
+	out, counts := make([]pipeline.KeyValue, 0, filled), make([]appended, 0, filled)
 	for b := range s.buckets {
 		if from, to := order[b], order[b+1]; from < to {
 			out = append(out, pipeline.KeyValue{Key: s.name(b), Value: packed[int(from)*entrySize : int(to)*entrySize]})
+			counts = append(counts, appended{int32(b), to - from})
 		}
 	}
-	return out
+	return out, counts
 }

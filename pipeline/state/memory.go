@@ -55,6 +55,35 @@ func (p *Partition) Get(ctx context.Context, keys []string) ([][]byte, error) {
 	return gather(commands, len(keys)), nil
 }
 
+// Tails implements pipeline.Memory, in pipelines of getChunk reads. As with Get,
+// what Redis lost is noticed by the step that uses what was read.
+func (p *Partition) Tails(ctx context.Context, asks []pipeline.TailAsk) ([][]byte, error) {
+	values := make([][]byte, 0, len(asks))
+	for from := 0; from < len(asks); from += getChunk {
+		chunk := asks[from:min(from+getChunk, len(asks))]
+		commands := make([]*redis.StringCmd, len(chunk))
+		err := p.store.retry(ctx, "tails", func() error {
+			pipe := p.store.client.Pipeline()
+			for i, ask := range chunk {
+				commands[i] = pipe.GetRange(ctx, p.prefix+ask.Key, int64(ask.From), -1)
+			}
+			_, err := pipe.Exec(ctx)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read the ends of %d keys of %s: %w", len(asks), p.partition, err)
+		}
+		for _, command := range commands {
+			tail, err := command.Bytes()
+			if err != nil {
+				return nil, fmt.Errorf("read the ends of %d keys of %s: %w", len(asks), p.partition, err)
+			}
+			values = append(values, tail)
+		}
+	}
+	return values, nil
+}
+
 // gather copies the values into one block.
 func gather(commands []*redis.SliceCmd, n int) [][]byte {
 	size := 0

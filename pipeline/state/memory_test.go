@@ -38,6 +38,13 @@ func TestPartition_writes_and_reads_its_own_memory(t *testing.T) {
 	if want := [][]byte{nil, []byte("34"), []byte("z"), nil}; !reflect.DeepEqual(got, want) {
 		t.Errorf("memory is %q, want %q", got, want)
 	}
+	tails, err := memory.Tails(t.Context(), []pipeline.TailAsk{{Key: "b"}, {Key: "b", From: 1}, {Key: "b", From: 2}, {Key: "none", From: 3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprintf("%q", tails), `["34" "4" "" ""]`; got != want {
+		t.Errorf("tails are %s, want %s", got, want)
+	}
 }
 
 func TestPartition_memories_are_apart(t *testing.T) {

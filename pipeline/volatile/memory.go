@@ -30,6 +30,24 @@ func (m *Memory) Get(_ context.Context, keys []string) ([][]byte, error) {
 	return values, nil
 }
 
+// Tails implements pipeline.Memory.
+func (m *Memory) Tails(_ context.Context, asks []pipeline.TailAsk) ([][]byte, error) {
+	m.store.mutex.Lock()
+	defer m.store.mutex.Unlock()
+	return Tails(m.own.values, asks), nil
+}
+
+// Tails copies the ends of values, nil where there is none.
+func Tails(values map[string][]byte, asks []pipeline.TailAsk) [][]byte {
+	tails := make([][]byte, len(asks))
+	for i, ask := range asks {
+		if value := values[ask.Key]; len(value) > ask.From {
+			tails[i] = bytes.Clone(value[ask.From:])
+		}
+	}
+	return tails
+}
+
 // Begin implements pipeline.Memory.
 func (m *Memory) Begin(_ context.Context, b pipeline.Bounds, facts []byte) (pipeline.Journal, error) {
 	m.store.mutex.Lock()

@@ -17,6 +17,7 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/recall"
+	"github.com/grapevinehq/grapevine/pipeline/volatile"
 )
 
 const day = int64(86_400_000)
@@ -45,6 +46,10 @@ func (w *world) Get(_ context.Context, keys []string) ([][]byte, error) {
 		out[i] = w.values[k]
 	}
 	return out, nil
+}
+
+func (w *world) Tails(_ context.Context, asks []pipeline.TailAsk) ([][]byte, error) {
+	return volatile.Tails(w.values, asks), nil
 }
 
 func (w *world) Revision(context.Context, string) (*program.Catalog, error) { return w.catalog, nil }

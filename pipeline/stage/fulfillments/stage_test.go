@@ -19,6 +19,7 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/recall"
+	"github.com/grapevinehq/grapevine/pipeline/volatile"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -77,6 +78,10 @@ func (w *world) Get(_ context.Context, keys []string) ([][]byte, error) {
 		values[i] = w.own[k]
 	}
 	return values, nil
+}
+
+func (w *world) Tails(_ context.Context, asks []pipeline.TailAsk) ([][]byte, error) {
+	return volatile.Tails(w.own, asks), nil
 }
 
 // batch works records as the loop does; replayed, another worker carries out the

@@ -16,6 +16,7 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/member"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/recall"
+	"github.com/grapevinehq/grapevine/pipeline/volatile"
 )
 
 // fataler is a test of either kind.
@@ -98,6 +99,10 @@ func (p *part) Get(_ context.Context, keys []string) ([][]byte, error) {
 		all[i] = p.own[k]
 	}
 	return all, nil
+}
+
+func (p *part) Tails(_ context.Context, asks []pipeline.TailAsk) ([][]byte, error) {
+	return volatile.Tails(p.own, asks), nil
 }
 
 // Begin and Fill are the loop's part: the tests keep the journal themselves.

@@ -1,0 +1,126 @@
+package recall
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/grapevinehq/grapevine/pipeline"
+)
+
+// A page is the part of a segment's filter that belongs to some neighbouring
+// buckets. It is saved in Redis now and then, with how much of each bucket it
+// covers, so that who takes the partition over reads the pages, and of the buckets
+// only what was appended since.
+type page struct {
+	covered []int32 // entries of each bucket that Redis holds for certain
+	since   int     // how many of them came after the page was saved
+}
+
+// pageBuckets is how many buckets share a page: 25 kB of filter for 300 kB of
+// entries.
+const pageBuckets = 64
+
+func newPages(buckets int) []page {
+	size := min(buckets, pageBuckets)
+	covered := make([]int32, buckets)
+	pages := make([]page, buckets/size)
+	for i := range pages {
+		pages[i].covered = covered[i*size : (i+1)*size]
+	}
+	return pages
+}
+
+// save appends the pages that are due to a batch's writes. Each batch saves about
+// as many pages as its entries are worth, turn by turn, so that no batch pays for
+// all; and one more, for what closed segments have left.
+func (m *Memory) save(n int, w *pipeline.Writes) {
+	last := m.segments[len(m.segments)-1]
+	for budget := 1 + n/last.saveEvery(); budget > 0; budget-- {
+		s, i := m.due()
+		if s == nil {
+			return
+		}
+		w.Set = append(w.Set, pipeline.KeyValue{Key: s.pageName(i), Value: s.encodePage(i)})
+		s.unsaved -= s.pages[i].since
+		s.pages[i].since = 0
+		s.turn = (i + 1) % len(s.pages)
+	}
+}
+
+// due finds the next page to save: of closed segments, which nobody appends to,
+// any that has something new.
+func (m *Memory) due() (*segment, int) {
+	for at, s := range m.segments {
+		least := 1
+		if at == len(m.segments)-1 {
+			least = s.saveEvery()
+		}
+		if s.unsaved < least {
+			continue
+		}
+		for k := range s.pages {
+			if i := (s.turn + k) % len(s.pages); s.pages[i].since >= least {
+				return s, i
+			}
+		}
+	}
+	return nil, 0
+}
+
+// cover takes note of entries that Redis holds.
+func (s *segment) cover(bucket, n int) {
+	p := &s.pages[bucket/s.pageSize()]
+	p.covered[bucket%s.pageSize()] += int32(n)
+	p.since += n
+	s.unsaved += n
+}
+
+// saveEvery is how many new entries of a page make it worth saving: an eighth of
+// what it holds when it is full. On average, half as many are read again.
+func (s *segment) saveEvery() int { return max(1, s.pageSize()*fullBucket/8) }
+
+func (s *segment) pageSize() int { return s.buckets / len(s.pages) }
+
+// A saved page: a version byte, how many entries of each bucket it covers, and the
+// blocks of the filter.
+const pageVersion = 1
+
+func (s *segment) encodePage(i int) []byte {
+	p := s.pages[i]
+	out := make([]byte, 0, 1+3*len(p.covered)+64*s.filter.pageBlocks)
+	out = append(out, pageVersion)
+	for _, n := range p.covered {
+		out = binary.AppendUvarint(out, uint64(n))
+	}
+	for _, block := range s.filter.page(i) {
+		for _, word := range block {
+			out = binary.LittleEndian.AppendUint64(out, word)
+		}
+	}
+	return out
+}
+
+// decodePage takes a saved page over. One of another version is no error: all of
+// its buckets are read instead.
+func (s *segment) decodePage(i int, b []byte) error {
+	if len(b) == 0 || b[0] != pageVersion {
+		return nil
+	}
+	r := varints{rest: b[1:]}
+	for k := range s.pages[i].covered {
+		n := r.unsigned()
+		s.pages[i].covered[k] = int32(n)
+		s.entries += int(n)
+	}
+	blocks := s.filter.page(i)
+	if r.bad || len(r.rest) != 64*len(blocks) {
+		return fmt.Errorf("page %s of remembered events is damaged", s.pageName(i))
+	}
+	for k := range blocks {
+		for word := range blocks[k] {
+			blocks[k][word] = binary.LittleEndian.Uint64(r.rest)
+			r.rest = r.rest[8:]
+		}
+	}
+	return nil
+}
