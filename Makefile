@@ -38,6 +38,10 @@ fuzz: ## every fuzz target for a while (FUZZTIME=30s each)
 bench: build ## the click job and the conversions beside their floors, medians of three
 	$(GO) run ./internal/bench $(ARGS)
 
+.PHONY: crowd
+crowd: ## one conversion with very many referrers, timed (REFERRERS=20000)
+	REFERRERS=$${REFERRERS:-20000} $(GO) test -count 1 -v -run very_many_referrers ./pipeline/offline
+
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint with the direction of dependencies
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }

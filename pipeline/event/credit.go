@@ -44,6 +44,13 @@ type Credit struct {
 	Shares    []int64 `json:"shares"`
 	Index     int     `json:"index"`
 
+	// Peers stand for Shares where there are very many, so that a credit is bounded
+	// however many referrers its conversion has: for each size of credit, in
+	// ascending order, the size, how many referrers have it, and how many of those
+	// go before this one. Sizes differ and add up to a million, so there are 1,413
+	// at most.
+	Peers []int64 `json:"peers,omitempty"`
+
 	// Rules are the rules of the conversion's version whose filters (kinds,
 	// min_amount_minor, when, segments, first_only) the referrer passed; for a
 	// referee, those that at least one credited referrer passed. Sorted by id.

@@ -50,6 +50,7 @@ const (
 	creditCounts
 	creditPPM
 	creditShares
+	creditPeers
 	creditIndex
 	creditRules
 )
@@ -65,6 +66,8 @@ func (c *creditBody) field(r *reader, key []byte) {
 		c.hasCounts = r.bool(creditCounts, key, &c.Counts)
 	case "shares":
 		r.integers(creditShares, key, &c.Shares)
+	case "peers":
+		r.integers(creditPeers, key, &c.Peers)
 	case "rules":
 		r.strings(creditRules, key, &c.Rules)
 	default:
@@ -146,11 +149,49 @@ func (c *creditBody) checkRole(r *reader) {
 	c.Role, c.Index = Role(c.role), int(c.index)
 	switch c.Role {
 	case RoleReferrer:
-		if c.hasIndex && (c.Index < 0 || c.Index >= len(c.Shares)) {
-			r.add("index %d is none of the %d shares", c.Index, len(c.Shares))
+		if c.hasIndex {
+			c.checkPlace(r)
 		}
 	case RoleReferee, RoleMember:
 	default:
 		r.add("role %q is unknown", c.role)
+	}
+}
+
+// checkPlace makes sure that the credit is one of those that money splits over,
+// and that these are credits.
+func (c *creditBody) checkPlace(r *reader) {
+	if len(c.Peers) > 0 {
+		c.checkPeers(r)
+		return
+	}
+	if c.Index < 0 || c.Index >= len(c.Shares) {
+		r.add("index %d is none of the %d shares", c.Index, len(c.Shares))
+	}
+	for _, ppm := range c.Shares {
+		if ppm < 0 || ppm > wholeCredit {
+			r.add("a share of %d is no credit", ppm)
+			return
+		}
+	}
+}
+
+// wholeCredit is the credit of a conversion, in parts per million.
+const wholeCredit = 1_000_000
+
+func (c *creditBody) checkPeers(r *reader) {
+	var all, before int64
+	own := false
+	for rest := c.Peers; len(rest) >= 3; rest = rest[3:] {
+		ppm, n, earlier := rest[0], rest[1], rest[2]
+		if ppm < 1 || ppm > wholeCredit || n < 1 || n > wholeCredit || earlier < 0 || earlier > n {
+			r.add("peers of %d, %d, %d are none", ppm, n, earlier)
+			return
+		}
+		all, before = all+ppm*n, before+earlier
+		own = own || ppm == c.CreditPPM && earlier < n
+	}
+	if len(c.Peers)%3 != 0 || all != wholeCredit || before != int64(c.Index) || !own {
+		r.add("the peers do not fit the credit")
 	}
 }

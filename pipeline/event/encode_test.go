@@ -47,6 +47,45 @@ func TestEncodeCredit_decodes_to_itself(t *testing.T) {
 	})
 }
 
+// amongPeers is a credit of 300, the fifth of 300 and 9,991 of 100 ppm.
+func amongPeers() *Credit {
+	c := exampleCredit()
+	c.Shares, c.Peers, c.CreditPPM, c.Index = nil, []int64{100, 9991, 2, 300, 3, 2}, 300, 4
+	return c
+}
+
+func TestDecodeCredits_among_peers(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Credit)
+		want   string
+	}{
+		{"as they are", func(*Credit) {}, ""},
+		{"the first", func(c *Credit) { c.Peers, c.Index = []int64{100, 9991, 0, 300, 3, 0}, 0 }, ""},
+		{"another place", func(c *Credit) { c.Index = 5 }, "do not fit"},
+		{"another credit", func(c *Credit) { c.CreditPPM = 200 }, "do not fit"},
+		{"all of its size go before", func(c *Credit) { c.Peers[5], c.Index = 3, 5 }, "do not fit"},
+		{"less than all", func(c *Credit) { c.Peers[1] = 9990 }, "do not fit"},
+		{"not in threes", func(c *Credit) { c.Peers = append(c.Peers, 1) }, "do not fit"},
+		{"negative", func(c *Credit) { c.Peers[0] = -100 }, "are none"},
+		{"no credit", func(c *Credit) { c.Peers[0] = 1 << 62 }, "are none"},
+		{"too many before", func(c *Credit) { c.Peers[2] = 9992 }, "are none"},
+		{"a share that is no credit", func(c *Credit) { c.Peers, c.Shares, c.Index = nil, []int64{-1, 1_000_001}, 1 }, "no credit"},
+	} {
+		credit := amongPeers()
+		c.change(credit)
+		key, value, err := EncodeCredit(credit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got Inbound
+		problems := Detail(DecodeCredits(&Record{Time: kafkaTime, Key: key, Value: value}, &got))
+		if c.want == "" && (problems != "" || !reflect.DeepEqual(got.Credit.Peers, credit.Peers)) || !strings.Contains(problems, c.want) {
+			t.Errorf("%s: %q, want %q; %v", c.name, problems, c.want, got.Credit.Peers)
+		}
+	}
+}
+
 func TestDecodeCredits_of_a_referee(t *testing.T) {
 	c := exampleCredit()
 	c.Role, c.Index, c.CreditPPM, c.Shares = RoleReferee, -1, 0, nil

@@ -45,7 +45,7 @@ func (in *Inbound) BeneficiaryID() string {
 // else wrote to the topic. Type is set whenever the type was legible, and then
 // what it names is not nil.
 func DecodeCredits(rec *Record, dst *Inbound) (problems []string) {
-	*dst = Inbound{Credit: Credit{Shares: dst.Credit.Shares[:0], Rules: dst.Credit.Rules[:0]}}
+	*dst = Inbound{Credit: Credit{Shares: dst.Credit.Shares[:0], Rules: dst.Credit.Rules[:0], Peers: dst.Credit.Peers[:0]}}
 	b := inboundBody{Inbound: dst}
 	problems = decode(rec, &b, Limits{internal: true})
 	dst.Type = b.attributes.Type

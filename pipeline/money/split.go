@@ -2,7 +2,6 @@ package money
 
 import (
 	"math/big"
-	"math/bits"
 	"slices"
 )
 
@@ -30,9 +29,7 @@ func Split(total int64, shares []int64) []int64 {
 	remainders := make([]uint64, len(shares))
 	left := amount
 	for i, s := range shares {
-		// amount*s/sum fits: s <= sum.
-		hi, lo := bits.Mul64(amount, uint64(s))
-		quotient, remainder := bits.Div64(hi, lo, sum)
+		quotient, remainder := portion(amount, uint64(s), sum)
 		parts[i], remainders[i] = int64(quotient), remainder
 		left -= quotient
 	}

@@ -1,6 +1,7 @@
 package reward
 
 import (
+	"iter"
 	"math"
 	"math/big"
 
@@ -21,10 +22,41 @@ func part(c *event.Credit, total int64) int64 {
 	if c.Role != event.RoleReferrer {
 		return total
 	}
-	if c.Index < 0 || c.Index >= len(c.Shares) {
+	switch {
+	case len(c.Peers) > 0:
+		return money.PartAmong(total, c.CreditPPM, peers(c.Peers))
+	case c.Index < 0 || c.Index >= len(c.Shares):
 		return 0 // no such share: nothing is theirs
+	case len(c.Shares) == 1 && c.Shares[0] > 0:
+		return total
 	}
-	return money.Split(total, c.Shares)[c.Index]
+	return money.PartAmong(total, c.Shares[c.Index], listed(c.Shares, c.Index))
+}
+
+// peers goes through what a credit says of very many shares.
+func peers(list []int64) iter.Seq[money.Peers] {
+	return func(yield func(money.Peers) bool) {
+		for rest := list; len(rest) >= 3; rest = rest[3:] {
+			if !yield(money.Peers{Share: rest[0], Count: rest[1], Before: rest[2]}) {
+				return
+			}
+		}
+	}
+}
+
+// listed goes through the shares that a credit lists, its own being that at index.
+func listed(shares []int64, index int) iter.Seq[money.Peers] {
+	return func(yield func(money.Peers) bool) {
+		for i, s := range shares {
+			p := money.Peers{Share: s, Count: 1}
+			if i < index {
+				p.Before = 1
+			}
+			if !yield(p) {
+				return
+			}
+		}
+	}
 }
 
 // Amount is what a per_conversion reward without brackets comes to after a

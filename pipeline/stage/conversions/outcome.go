@@ -92,9 +92,8 @@ func (k *work) publish(o *pipeline.Outcome, d *decision, e *entry) error {
 	}
 	env := e.Envelope()
 	for i := range d.HandOver {
-		credits := d.HandOver[i].credits(env.OrgID, env.ProgramID, k.bounds.Time)
-		for j := range credits {
-			key, value, err := event.EncodeCredit(&credits[j])
+		for credit := range d.HandOver[i].credits(env.OrgID, env.ProgramID, k.bounds.Time) {
+			key, value, err := event.EncodeCredit(credit)
 			if err != nil {
 				return err
 			}

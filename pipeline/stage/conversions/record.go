@@ -63,6 +63,9 @@ type creditRow struct {
 type handOver struct {
 	ConversionID string     `cbor:"1,keyasint"`
 	Standing     conversion `cbor:"2,keyasint"`
+	// Peers: its credits do not list the shares, see peers.go. What was journalled
+	// before there were any is told as it would have been then.
+	Peers bool `cbor:"3,keyasint,omitempty"`
 }
 
 // adjustmentRow is one row of the table adjustments.
@@ -80,7 +83,7 @@ type adjustmentRow struct {
 // handOver notes a conversion as it stands now, if rewards have to know of it.
 func (d *decision) handOver(conversionID string, c *conversion) {
 	if len(c.Parties) > 0 {
-		d.HandOver = append(d.HandOver, handOver{conversionID, *c})
+		d.HandOver = append(d.HandOver, handOver{conversionID, *c, len(c.Shares) > listedShares})
 	}
 }
 

@@ -88,10 +88,14 @@ func (r *conversionRows) block() pipeline.Block {
 	)
 }
 
-// maxDescribed bounds the candidates that each row of attributions repeats; the
-// row in conversions has all of them. Else a visitor with very many touches of
-// very many referrers would make a block of their product.
-const maxDescribed = 100
+// Each row of attributions repeats the first candidates: at most maxDescribed, and
+// fewer where a conversion has so many rows that they would come to more than
+// maxRepeated. The row in conversions has all of them. Else a visitor with very
+// many touches of very many referrers would make a block of their product.
+const (
+	maxDescribed = 100
+	maxRepeated  = 20_000
+)
 
 // attributionRows are credits, as decided.
 type attributionRows struct {
@@ -108,7 +112,7 @@ func (r *attributionRows) add(d *decision, c *event.Conversion, at place) {
 	if len(d.Credits) == 0 {
 		return
 	}
-	considered, skipped := described(d.Seen[:min(len(d.Seen), maxDescribed)])
+	considered, skipped := described(d.Seen[:min(len(d.Seen), maxDescribed, maxRepeated/len(d.Credits))])
 	for i := range d.Credits {
 		row := &d.Credits[i]
 		r.addEnvelope(&c.Envelope, at)

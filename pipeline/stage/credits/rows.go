@@ -84,7 +84,7 @@ func (b *work) creditRows() pipeline.Block {
 	var texts [8][]string
 	var numbers [8][]int64
 	var counts []uint8
-	var shares [][]int64
+	var shares, peers [][]int64
 	var rules [][]string
 	for i, v := range b.standing.Verdicts {
 		if v != verdictTaken || b.inputs[i].Type != event.TypeCredit {
@@ -99,7 +99,7 @@ func (b *work) creditRows() pipeline.Block {
 			numbers[j] = append(numbers[j], n)
 		}
 		counts = append(counts, bit(c.Counts))
-		shares, rules = append(shares, c.Shares), append(rules, c.Rules)
+		shares, peers, rules = append(shares, c.Shares), append(peers, c.Peers), append(rules, c.Rules)
 	}
 	columns := at.columns()
 	for j, name := range []string{"conversion_id", "beneficiary_id", "role", "customer_id", "kind", "name", "locale", "currency"} {
@@ -111,6 +111,7 @@ func (b *work) creditRows() pipeline.Block {
 	columns = append(columns,
 		pipeline.Column{Name: "counts", Data: counts},
 		pipeline.Column{Name: "shares", Data: shares},
+		pipeline.Column{Name: "peers", Data: peers},
 		pipeline.Column{Name: "rules", Data: rules},
 	)
 	return pipeline.Block{Table: TableCredits, Rows: len(counts), Columns: columns}

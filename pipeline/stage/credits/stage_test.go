@@ -156,6 +156,7 @@ func TestStage_message_of_a_quantity_has_no_money_and_tells_zero_remaining(t *te
 func TestStage_rows(t *testing.T) {
 	w := newWorld(t, catalogOf(flatRule()))
 	earns, idle := credit("c1", "ann", "r"), credit("c2", "bob")
+	idle.Shares, idle.Peers, idle.CreditPPM, idle.Index = nil, []int64{50, 20_000, 17}, 50, 17
 	w.work([]event.Record{recordOf(t, 7, earns), recordOf(t, 9, idle)})
 	if n := len(w.rows[TableCredits]); n != 2 {
 		t.Fatalf("%d rows of credits: those that earn nothing are kept too", n)
@@ -166,7 +167,10 @@ func TestStage_rows(t *testing.T) {
 		"conversion_id": "c1", "beneficiary_id": "ann", "role": "referrer", "customer_id": "cust", "kind": "sale", "name": "", "locale": "de",
 		"currency": "USD", "sequence": int64(0), "conversion_time": earns.ConversionTime, "decided_at": earns.DecidedAt,
 		"amount_minor": int64(500), "net_minor": int64(500), "credit_ppm": int64(1_000_000), "share_index": int64(0), "credited_minor": int64(500),
-		"counts": uint8(1), "shares": []int64{1_000_000}, "rules": []string{"r"},
+		"counts": uint8(1), "shares": []int64{1_000_000}, "peers": []int64{}, "rules": []string{"r"},
+	}
+	if got := w.rows[TableCredits][1]["peers"]; !reflect.DeepEqual(got, idle.Peers) {
+		t.Errorf("peers %v of one of very many referrers", got)
 	}
 	if got := w.rows[TableCredits][0]; !reflect.DeepEqual(got, wantCredit) {
 		t.Errorf("credit\ngot  %v\nwant %v", got, wantCredit)
