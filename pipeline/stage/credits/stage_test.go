@@ -167,7 +167,7 @@ func TestStage_rows(t *testing.T) {
 		"conversion_id": "c1", "beneficiary_id": "ann", "role": "referrer", "customer_id": "cust", "kind": "sale", "name": "", "locale": "de",
 		"currency": "USD", "sequence": int64(0), "conversion_time": earns.ConversionTime, "decided_at": earns.DecidedAt,
 		"amount_minor": int64(500), "net_minor": int64(500), "credit_ppm": int64(1_000_000), "share_index": int64(0), "credited_minor": int64(500),
-		"counts": uint8(1), "shares": []int64{1_000_000}, "peers": []int64{}, "rules": []string{"r"},
+		"counts": uint8(1), "shares": []int64{1_000_000}, "peers": []int64(nil), "rules": []string{"r"},
 	}
 	if got := w.rows[TableCredits][1]["peers"]; !reflect.DeepEqual(got, idle.Peers) {
 		t.Errorf("peers %v of one of very many referrers", got)
