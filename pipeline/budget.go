@@ -15,6 +15,11 @@ type Budgets interface {
 	// error some draws may have been carried out: the batch, worked again, makes
 	// them again.
 	Draw(ctx context.Context, bounds Bounds, draws []Draw) ([]Drawn, error)
+	// Give gives back, each by a [DrawGive], what a journalled batch took from rewards.
+	// It is called when the books and the topics tell of that, and not before: until
+	// then the room counts as used, so what partitions have published at any moment adds
+	// up to no more than the budget. It is idempotent, and refuses, as Draw does.
+	Give(ctx context.Context, bounds Bounds, gives []Draw) error
 	// Granted tells of each budget whether it has given room to rewards of this
 	// partition that waited, and nobody has collected that yet. It writes nothing.
 	Granted(ctx context.Context, budgets []string) ([]bool, error)
@@ -30,7 +35,8 @@ const (
 	// DrawTake takes an amount if it fits, or else joins the queue. A reward that
 	// waits already leaves first.
 	DrawTake DrawOp = iota + 1
-	// DrawGive gives back an amount that was taken.
+	// DrawGive gives back an amount that was taken: in Draw one of which nothing was
+	// ever published, else in Give.
 	DrawGive
 	// DrawLeave leaves the queue with what was not collected, room that was given
 	// meanwhile included.

@@ -85,6 +85,7 @@ type Outcome struct {
 	Blocks      []Block      // the books, in this order
 	Messages    []Message    // what is published, after the books
 	DeadLetters []DeadLetter // published with the original bytes, and written to dead_letters
+	Gives       []Draw       // what budgets get back, when all of the above is done
 	Counts      []Count      // for the metrics: events by type and verdict
 }
 

@@ -97,6 +97,7 @@ func (forgetful) Draw(_ context.Context, _ pipeline.Bounds, draws []pipeline.Dra
 	}
 	return drawn, nil
 }
+func (forgetful) Give(context.Context, pipeline.Bounds, []pipeline.Draw) error { return nil }
 func (forgetful) Granted(_ context.Context, budgets []string) ([]bool, error) {
 	return make([]bool, len(budgets)), nil
 }

@@ -130,6 +130,15 @@ func (r *run) process(ctx context.Context, b batch, j pipeline.Journal) error {
 		clock.lap("publish")
 	}
 
+	// Give budgets back what the batch frees, now that whoever may take the room can
+	// know where it comes from.
+	if len(outcome.Gives) > 0 {
+		if err := r.memory.Give(ctx, b.bounds, outcome.Gives); err != nil {
+			return fmt.Errorf("give back to %d budgets after batch %d: %w", len(outcome.Gives), b.bounds.Number, err)
+		}
+		clock.lap("give")
+	}
+
 	// Acknowledge: the next bound does it, or workAll when idle.
 	r.last.number, r.last.end, r.last.time = b.bounds.Number, b.bounds.End, b.bounds.Time
 	r.committed, r.bound = b.bounds.First, true

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,14 +32,15 @@ type world struct {
 	shared    map[string]int64
 	books     map[string][]string // by token: the rows, inserted once
 	published []string
-	late      []func() // commit requests that arrive later
+	given     map[string]uint64 // by budget, the batch that gave it back
+	late      []func()          // commit requests that arrive later
 
 	budget int // calls until the crash
 	after  bool
 }
 
 func newWorld(values []string) *world {
-	w := &world{offset: -1, memory: map[string][]byte{}, shared: map[string]int64{}, books: map[string][]string{}}
+	w := &world{offset: -1, memory: map[string][]byte{}, shared: map[string]int64{}, books: map[string][]string{}, given: map[string]uint64{}}
 	for i, v := range values {
 		w.log = append(w.log, event.Record{Offset: int64(i), Time: int64(i), Value: []byte(v)})
 	}
@@ -65,7 +67,7 @@ func (w *world) call(effect func() error) error {
 type worker struct {
 	*world
 	pipeline.Queues  // not asked here
-	pipeline.Budgets // nor these
+	pipeline.Budgets // nor these, but for what they get back
 	generation       int32
 	delay            bool // commits arrive late
 }
@@ -236,12 +238,31 @@ func (w *worker) Publish(_ context.Context, messages []pipeline.Message) error {
 	return nil
 }
 
+// Give is asked when all that the batch says is in the books and published.
+func (w *worker) Give(_ context.Context, b pipeline.Bounds, gives []pipeline.Draw) error {
+	return w.call(func() error {
+		if w.journal.Bounds.Number != b.Number || !w.journal.Filled {
+			return fmt.Errorf("batch %d gives, and %d is journalled", b.Number, w.journal.Bounds.Number)
+		}
+		for _, g := range gives {
+			if by, before := w.given[g.Budget]; before && by != b.Number {
+				return fmt.Errorf("%s is given back by batch %d and by %d", g.Budget, by, b.Number)
+			}
+			if !slices.Contains(w.published, g.Budget) {
+				return fmt.Errorf("%s is given back before it is published", g.Budget)
+			}
+			w.given[g.Budget] = b.Number
+		}
+		return nil
+	})
+}
+
 func (w *worker) Wait(context.Context, []string) (pipeline.Progress, error) {
 	return pipeline.Progress{}, nil
 }
 
 // wordStage stores words that it has not seen before, dead-letters the empty
-// one, and publishes those whose claim it wins. With timers it tells of each
+// one, publishes those whose claim it wins, and gives back a budget by that name. With timers it tells of each
 // later, by the clock.
 type wordStage struct{ claims, timers bool }
 
@@ -346,6 +367,7 @@ func (w *wordWork) Outcome(context.Context) (pipeline.Outcome, error) {
 		case 'u':
 			rows = append(rows, fmt.Sprintf("%s@%d", word, w.records[i].Offset))
 			o.Messages = append(o.Messages, pipeline.Message{Value: []byte(word)})
+			o.Gives = append(o.Gives, pipeline.Draw{ID: "give", Budget: word, Op: pipeline.DrawGive, Amount: 1})
 			o.Writes.Append = append(o.Writes.Append, pipeline.KeyValue{Key: "seen", Value: []byte(word + ",")})
 		}
 	}

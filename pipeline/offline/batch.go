@@ -139,6 +139,9 @@ func (p *Pipeline) work(ctx context.Context, part *partition, bounds pipeline.Bo
 			return nil, fmt.Errorf("apply: %w", err)
 		}
 	}
+	if err := part.session.Memory.Give(ctx, bounds, outcome.Gives); err != nil {
+		return nil, fmt.Errorf("give back to %d budgets: %w", len(outcome.Gives), err)
+	}
 	return &Done{outcome, bounds, records}, nil
 }
 

@@ -76,6 +76,9 @@ func (b *book) batch(inputs func(*reward.Ledgers) []*reward.Taking) []reward.Eve
 	b.must(err)
 	_, err = b.memory.Fill(context.Background(), bounds, nil, nil, writes)
 	b.must(err)
+	for _, g := range ledgers.Gives() {
+		b.must(b.memory.Give(context.Background(), bounds, []pipeline.Draw{g.Draw()}))
+	}
 	b.events = append(b.events, events...)
 	return events
 }

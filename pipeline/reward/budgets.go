@@ -117,22 +117,19 @@ func (t *Taking) open(s *spot) bool {
 	return true
 }
 
-// giving are the draws that give back what a reward has of its budget beyond a
-// net value.
-func (t *Taking) giving(s *spot, net int64) (draws []pipeline.Draw, ok bool) {
+// frees is what a reward has of its budget beyond a net value.
+func (t *Taking) frees(s *spot, net int64) (amount int64, ok bool) {
 	if s.Drawn == 0 || s.Rate == nil || net >= s.Net {
-		return nil, true
+		return 0, true
 	}
 	keeps, err := s.Rate.Convert(net)
 	if err != nil || keeps >= s.Drawn {
-		return nil, true
+		return 0, true
 	}
 	if t.lacks(t.ledgers.accounts.want(nil, accountKey(s.Account))...) {
-		return nil, false
+		return 0, false
 	}
-	d := t.ledgers.drawOn(s.Account, pipeline.DrawGive)
-	d.Amount = s.Drawn - keeps
-	return []pipeline.Draw{d}, true
+	return s.Drawn - keeps, true
 }
 
 // leaving are the draws that take a reward out of its budget's queue, if it
@@ -161,7 +158,6 @@ func (l *Ledgers) drawOn(account string, op pipeline.DrawOp) pipeline.Draw {
 
 // drew remembers that this batch drew on an account.
 func (l *Ledgers) drew(account string) {
-	l.drawing = true
 	a := l.accounts.write(accountKey(account))
 	if a.Drawn != l.batch.Number {
 		a.before, a.Drawn = a.Drawn, l.batch.Number

@@ -36,8 +36,7 @@ type Ledgers struct {
 	accounts  cells[Account]
 	revisions cells[Revision]
 	queues    queues
-	drawing   bool // the batch drew on a budget
-	told      int  // events since then
+	freed     map[string]int64 // what accounts get back, by name
 }
 
 // Person is somebody whose ledger it is.
@@ -49,7 +48,7 @@ func NewLedgers(rules *Rules, batch Batch) *Ledgers {
 		rules: rules, catalog: rules.catalog, batch: batch, clicks: map[Person]int64{},
 		lifetimes: cells[Lifetime]{}, entries: cells[Entry]{}, tallies: cells[Tally]{}, steps: cells[TierHeld]{}, chains: cells[Chain]{},
 		members: cells[Member]{}, grants: cells[Grants]{}, limits: cells[LimitSum]{}, accounts: cells[Account]{},
-		revisions: cells[Revision]{}, queues: queues{},
+		revisions: cells[Revision]{}, queues: queues{}, freed: map[string]int64{},
 	}
 }
 

@@ -45,19 +45,20 @@ func (t *Taking) reduce(s *spot, by int64, reason string) bool {
 	if !ok {
 		return false
 	}
-	give, ok := t.giving(s, s.Net-(by-waited))
+	freed, ok := t.frees(s, s.Net-(by-waited))
 	if !ok {
 		return false
 	}
-	if _, ok := t.draw(append(leave, give...)...); !ok {
+	if _, ok := t.draw(leave...); !ok {
 		return false
 	}
 	where := s.Waits
 	t.unqueue(s)
 	s.Held -= waited
 	s.Net -= by - waited
-	for i := range give {
-		s.Drawn -= give[i].Amount
+	if freed > 0 {
+		s.Drawn -= freed
+		t.ledgers.free(s.Account, freed)
 	}
 	t.tell(s, Reversed, by, reason)
 	t.countLimits(s)

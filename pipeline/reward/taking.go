@@ -16,9 +16,6 @@ type Taking struct {
 	Repeated bool
 	// Events are the reward events so far, of each reward in the order of its sequence.
 	Events []Event
-	// Told says of each event the how many-eth it is since the batch first drew on a
-	// budget, over all ledgers; 0 before. What gave room comes before what took it.
-	Told []int
 	// Passages are the segments entered and left.
 	Passages []Passage
 

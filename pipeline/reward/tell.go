@@ -17,10 +17,7 @@ func (t *Taking) tell(s *spot, kind EventType, amount int64, reason string) {
 		Time: t.time, Day: r.Day, Withheld: r.Held,
 	}
 	t.say(&e, s)
-	if t.ledgers.drawing {
-		t.ledgers.told++
-	}
-	t.Events, t.Told = append(t.Events, e), append(t.Told, t.ledgers.told)
+	t.Events = append(t.Events, e)
 	t.await(s, was)
 }
 

@@ -47,6 +47,19 @@ func (p *Partition) Draw(ctx context.Context, b pipeline.Bounds, draws []pipelin
 	return p.draw(ctx, b, draws)
 }
 
+// Give implements pipeline.Budgets. The journal need not be asked: what is given
+// stands in it, so a stale worker gives what its successor gives, which is answered
+// once, and a budget on which the successor drew later refuses it.
+func (p *Partition) Give(ctx context.Context, b pipeline.Bounds, gives []pipeline.Draw) error {
+	for i := range gives {
+		if gives[i].Op != pipeline.DrawGive {
+			return fmt.Errorf("give for batch %d of %s: %w: %s on %s is of op %d", b.Number, p.partition, errProtocol, gives[i].ID, gives[i].Budget, gives[i].Op)
+		}
+	}
+	_, err := p.draw(ctx, b, gives)
+	return err
+}
+
 // draw carries out draws of a batch that has begun.
 func (p *Partition) draw(ctx context.Context, b pipeline.Bounds, draws []pipeline.Draw) ([]pipeline.Drawn, error) {
 	calls, order, err := p.drawCalls(b.Number, draws)

@@ -277,6 +277,35 @@ func TestDraw_by_a_stale_worker_is_refused_on_budgets_that_nobody_has_drawn_on(t
 	})
 }
 
+// A batch gives back when it is journalled and published; so does who carries it out
+// again.
+func TestGive_gives_back_once(t *testing.T) {
+	onBoth(t, func(t *testing.T, takeOver func(pipeline.Partition, int32) pipeline.Memory) {
+		p, q := somePartition(), somePartition()
+		q.ID++
+		memory, other := takeOver(p, 1), takeOver(q, 1)
+		drawn(t, memory, batch(p, 1), "b", take("1", 100, 90, 1, "a"))
+		wantDrawn(t, drawn(t, other, batch(q, 1), "b", take("1", 100, 60, 2, "b"), take("2", 100, 60, 3, "c")), waits, waits)
+		for n := uint64(1); n <= 2; n++ {
+			if _, err := memory.Fill(t.Context(), batch(p, n), nil, nil, pipeline.Writes{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantGranted(t, other, []string{"b"}, false)
+		gives := onBudget("b", 1, []pipeline.Draw{give("give", 100, 60)})
+		successor := takeOver(p, 2)
+		for _, by := range []pipeline.Memory{successor, successor} {
+			if err := by.Give(t.Context(), batch(p, 2), gives); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantError(t, "the stale worker", memory.Give(t.Context(), batch(p, 2), gives), pipeline.ErrFenced)
+		wantDrawn(t, drawn(t, other, batch(q, 2), "b", collect("1", 100)), collected(60, "b"))
+		drawn(t, successor, batch(p, 3), "b", collect("1", 100))
+		wantError(t, "a batch that is past", successor.Give(t.Context(), batch(p, 2), gives), pipeline.ErrFenced)
+	})
+}
+
 func TestDraw_that_arrives_late_changes_nothing(t *testing.T) {
 	store, client := alone(t)
 	p := somePartition()
@@ -387,6 +416,9 @@ func TestDraw_refuses_what_no_ledger_asks_for(t *testing.T) {
 		if _, err := memory.Draw(t.Context(), batch(p, 1), draws); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+	if err := memory.Give(t.Context(), batch(p, 1), onBudget("b", 0, []pipeline.Draw{take("1", 100, 1, 1, "a")})); err == nil {
+		t.Error("a take among what is given back: no error")
 	}
 	if answers, err := memory.Draw(t.Context(), batch(p, 1), nil); err != nil || len(answers) != 0 {
 		t.Errorf("no draws: %v, %v", answers, err)

@@ -21,6 +21,21 @@ func (m *Memory) Draw(_ context.Context, b pipeline.Bounds, draws []pipeline.Dra
 	if err := m.begun(b); err != nil && len(draws) > 0 {
 		return nil, err
 	}
+	return m.drawAll(b, draws)
+}
+
+// Give implements pipeline.Budgets.
+func (m *Memory) Give(_ context.Context, b pipeline.Bounds, gives []pipeline.Draw) error {
+	m.store.mutex.Lock()
+	defer m.store.mutex.Unlock()
+	if err := m.journalled(b); err != nil && len(gives) > 0 {
+		return err
+	}
+	_, err := m.drawAll(b, gives)
+	return err
+}
+
+func (m *Memory) drawAll(b pipeline.Bounds, draws []pipeline.Draw) ([]pipeline.Drawn, error) {
 	drawn := make([]pipeline.Drawn, len(draws))
 	for i := range draws {
 		of, from, err := m.drawer(b, &draws[i])
@@ -49,6 +64,17 @@ func (m *Memory) begun(b pipeline.Bounds) error {
 		return m.refused("draw for", b, pipeline.ErrFenced)
 	case m.own.journal.Bounds.Number != b.Number:
 		return fmt.Errorf("draw for batch %d of %s: it has no begin record", b.Number, m.partition)
+	}
+	return nil
+}
+
+// journalled refuses a batch whose record does not stand.
+func (m *Memory) journalled(b pipeline.Bounds) error {
+	if err := m.ordered("give for", b, m.own.filled); err != nil {
+		return err
+	}
+	if b.Number != m.own.filled {
+		return fmt.Errorf("give for batch %d of %s: it is not journalled", b.Number, m.partition)
 	}
 	return nil
 }

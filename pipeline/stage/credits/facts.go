@@ -25,8 +25,9 @@ type clicks struct {
 	N      int64  `cbor:"3,keyasint"`
 }
 
-// factsFormat is the first byte of facts: the version of their encoding.
-const factsFormat = 1
+// factsFormat is the first byte of facts: the version of their encoding, and of the
+// draws that are made for them. By version 1 room was given back with them.
+const factsFormat = 2
 
 func (f *facts) encode() ([]byte, error) {
 	body, err := codec.Marshal(f)

@@ -170,12 +170,14 @@ func (c *cluster) standings() map[string]standing {
 	all := map[string]standing{}
 	for _, w := range c.partitions {
 		for _, row := range w.rows[TableRewards] {
-			all[row["reward_id"].(string)] = standing{
-				row: row, net: row["remaining_minor"].(int64) + row["remaining_quantity"].(int64), withheld: row["withheld"].(int64),
-			}
+			all[row["reward_id"].(string)] = standingOf(row)
 		}
 	}
 	return all
+}
+
+func standingOf(row map[string]any) standing {
+	return standing{row: row, net: row["remaining_minor"].(int64) + row["remaining_quantity"].(int64), withheld: row["withheld"].(int64)}
 }
 
 func (c *cluster) rule(s *standing) *program.Rule {
@@ -231,8 +233,9 @@ func (c *cluster) sums(all map[string]standing) (spent, counted, paid map[string
 }
 
 // exceedsNothing: no budget and no limit is exceeded, not by a minor unit.
-func (c *cluster) exceedsNothing() {
-	all := c.standings()
+func (c *cluster) exceedsNothing() { c.within(c.standings()) }
+
+func (c *cluster) within(all map[string]standing) {
 	spent, counted, paid := c.sums(all)
 	for _, s := range all {
 		if account := c.account(&s); account != "" {

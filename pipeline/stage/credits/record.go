@@ -1,20 +1,18 @@
 package credits
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 
 	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/codec"
 	"github.com/grapevinehq/grapevine/pipeline/reward"
 )
 
-// The first byte of a record is the version of its encoding. Records of
-// recordBefore are carried out too: they only lack what came later.
+// The first byte of a record is the version of its encoding. Records since
+// recordFirst are carried out too: they only lack what came later.
 const (
-	recordFormat = 2
-	recordBefore = 1
+	recordFormat = 3
+	recordFirst  = 1
 )
 
 // record is what a batch decided, as the journal keeps it. Reward events stand
@@ -27,6 +25,8 @@ type record struct {
 	Passages []passage  `cbor:"4,keyasint,omitempty"`
 	// Moves are values that go from the hot memory to the archive.
 	Moves archive.Moves `cbor:"5,keyasint"`
+	// Gives are what budgets get back when all the rest is carried out.
+	Gives []reward.Give `cbor:"6,keyasint,omitempty"`
 }
 
 // happened is one reward event, and the record that caused it.
@@ -34,8 +34,6 @@ type happened struct {
 	Index int          `cbor:"1,keyasint"` // -1: it came by the clock
 	Event reward.Event `cbor:"2,keyasint"`
 	Value []byte       `cbor:"3,keyasint"`
-
-	told int // see [reward.Taking]; the record is in that order
 }
 
 // passage is a segment entered or left, and the record that caused it.
@@ -43,12 +41,6 @@ type passage struct {
 	Index   int            `cbor:"1,keyasint"`
 	Passage reward.Passage `cbor:"2,keyasint"`
 	Value   []byte         `cbor:"3,keyasint"`
-}
-
-// inOrder brings the events in the order in which they happened: who reads them one
-// after another sees a budget's room given back before it is taken again.
-func (r *record) inOrder() {
-	slices.SortStableFunc(r.Rewards, func(a, b happened) int { return cmp.Compare(a.told, b.told) })
 }
 
 // letter is a record that could not be read.
@@ -67,7 +59,7 @@ func (r *record) encode() ([]byte, error) {
 
 // decode reads a record of a batch of n input records.
 func (r *record) decode(data []byte, n int) error {
-	if len(data) == 0 || data[0] != recordFormat && data[0] != recordBefore {
+	if len(data) == 0 || data[0] < recordFirst || data[0] > recordFormat {
 		return fmt.Errorf("the record's encoding is not known to this release; run the release that wrote it, or a newer one")
 	}
 	*r = record{}
@@ -117,7 +109,7 @@ func (r *record) add(t *task) error {
 		if err != nil {
 			return err
 		}
-		r.Rewards = append(r.Rewards, happened{Index: t.index, Event: *e, Value: value, told: t.taking.Told[i]})
+		r.Rewards = append(r.Rewards, happened{Index: t.index, Event: *e, Value: value})
 	}
 	for i := range t.taking.Passages {
 		p := &t.taking.Passages[i]

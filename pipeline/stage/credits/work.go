@@ -236,7 +236,7 @@ func (b *work) Decide() error {
 			return err
 		}
 	}
-	b.decided.inOrder()
+	b.decided.Gives = b.ledgers.Gives()
 	for i := range b.inputs {
 		if problems := b.inputs[i].problems; problems != nil {
 			b.decided.Verdicts[i] = verdictInvalid
@@ -272,6 +272,9 @@ func (b *work) Outcome(context.Context) (pipeline.Outcome, error) {
 		Messages:    b.messages(),
 		DeadLetters: b.deadLetters(),
 		Counts:      b.counts(),
+	}
+	for i := range b.standing.Gives {
+		out.Gives = append(out.Gives, b.standing.Gives[i].Draw())
 	}
 	if b.own {
 		writes, err := b.ledgers.Writes()

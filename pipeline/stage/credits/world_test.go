@@ -137,6 +137,15 @@ func (m memory) Get(ctx context.Context, keys []string) ([][]byte, error) {
 // replay of the journalled record by another worker gives the same, but for the
 // writes that were made with it.
 func (w *world) work(records []event.Record) pipeline.Outcome {
+	w.t.Helper()
+	outcome := w.journal(records)
+	w.keep(outcome)
+	succeed(w.t, w.memory.Give(context.Background(), w.bounds, outcome.Gives))
+	return outcome
+}
+
+// journal takes a batch as far as its journal.
+func (w *world) journal(records []event.Record) pipeline.Outcome {
 	t := w.t
 	t.Helper()
 	w.bounds.Number++
@@ -158,7 +167,6 @@ func (w *world) work(records []event.Record) pipeline.Outcome {
 	_, err = w.memory.Fill(context.Background(), w.bounds, facts, record, outcome.Writes)
 	succeed(t, err)
 	outcome.Writes = pipeline.Writes{}
-	w.keep(outcome)
 	return outcome
 }
 
