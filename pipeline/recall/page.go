@@ -14,6 +14,7 @@ import (
 type page struct {
 	covered []int32 // entries of each bucket that Redis holds for certain
 	since   int     // how many of them came after the page was saved
+	settled bool    // saved after its segment was closed
 }
 
 // pageBuckets is how many buckets share a page: 25 kB of filter for 300 kB of
@@ -40,26 +41,21 @@ func (m *Memory) save(n int, w *pipeline.Writes) {
 		if s == nil {
 			return
 		}
-		w.Set = append(w.Set, pipeline.KeyValue{Key: s.pageName(i), Value: s.encodePage(i)})
-		s.unsaved -= s.pages[i].since
-		s.pages[i].since = 0
+		p := &s.pages[i]
+		w.Set = append(w.Set, pipeline.KeyValue{Key: s.pageName(i), Value: s.encodePage(i, s != last && s.exact)})
+		p.since, p.settled = 0, s != last
 		s.turn = (i + 1) % len(s.pages)
 	}
 }
 
 // due finds the next page to save: of closed segments, which nobody appends to,
-// any that has something new.
+// each once more.
 func (m *Memory) due() (*segment, int) {
 	for at, s := range m.segments {
-		least := 1
-		if at == len(m.segments)-1 {
-			least = s.saveEvery()
-		}
-		if s.unsaved < least {
-			continue
-		}
+		open := at == len(m.segments)-1
 		for k := range s.pages {
-			if i := (s.turn + k) % len(s.pages); s.pages[i].since >= least {
+			i := (s.turn + k) % len(s.pages)
+			if p := s.pages[i]; open && p.since >= s.saveEvery() || !open && !p.settled {
 				return s, i
 			}
 		}
@@ -72,7 +68,6 @@ func (s *segment) cover(bucket, n int) {
 	p := &s.pages[bucket/s.pageSize()]
 	p.covered[bucket%s.pageSize()] += int32(n)
 	p.since += n
-	s.unsaved += n
 }
 
 // saveEvery is how many new entries of a page make it worth saving: an eighth of
@@ -81,14 +76,21 @@ func (s *segment) saveEvery() int { return max(1, s.pageSize()*fullBucket/8) }
 
 func (s *segment) pageSize() int { return s.buckets / len(s.pages) }
 
-// A saved page: a version byte, how many entries of each bucket it covers, and the
-// blocks of the filter.
-const pageVersion = 1
+// A saved page: a byte for its version, one that tells whether it covers all that
+// its buckets will ever hold, how many entries of each it covers, and the blocks of
+// the filter.
+const (
+	pageVersion = 1
+	whole       = 1
+)
 
-func (s *segment) encodePage(i int) []byte {
+func (s *segment) encodePage(i int, all bool) []byte {
 	p := s.pages[i]
-	out := make([]byte, 0, 1+3*len(p.covered)+64*s.filter.pageBlocks)
-	out = append(out, pageVersion)
+	out := make([]byte, 0, 2+3*len(p.covered)+64*s.filter.pageBlocks)
+	out = append(out, pageVersion, 0)
+	if all {
+		out[1] = whole
+	}
 	for _, n := range p.covered {
 		out = binary.AppendUvarint(out, uint64(n))
 	}
@@ -103,10 +105,11 @@ func (s *segment) encodePage(i int) []byte {
 // decodePage takes a saved page over. One of another version is no error: all of
 // its buckets are read instead.
 func (s *segment) decodePage(i int, b []byte) error {
-	if len(b) == 0 || b[0] != pageVersion {
+	if len(b) < 2 || b[0] != pageVersion {
 		return nil
 	}
-	r := varints{rest: b[1:]}
+	s.pages[i].settled = b[1] == whole
+	r := varints{rest: b[2:]}
 	for k := range s.pages[i].covered {
 		n := r.unsigned()
 		s.pages[i].covered[k] = int32(n)

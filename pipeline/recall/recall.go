@@ -54,7 +54,7 @@ type Memory struct {
 	options  Options
 	segments []*segment // oldest first; the last one is written
 	written  written
-	opened   bool // since then no batch was written
+	replays  bool // a batch that is written now may be a replay
 }
 
 // written is what the last batch appended. That Redis holds it is certain when the
@@ -68,7 +68,7 @@ type appended struct{ bucket, entries int32 }
 
 // Open reads the directory of segments and warms the filters.
 func Open(ctx context.Context, reader Reader, options Options) (*Memory, error) {
-	m := &Memory{reader: reader, options: options, opened: true}
+	m := &Memory{reader: reader, options: options, replays: true}
 	values, err := reader.Get(ctx, []string{directoryKey})
 	if err != nil {
 		return nil, fmt.Errorf("read the directory of remembered events: %w", err)
@@ -107,6 +107,7 @@ type past struct {
 // LookUp finds what is remembered of keys, in a handful of round trips. Keys
 // may repeat.
 func (m *Memory) LookUp(ctx context.Context, keys []Key) (Found, error) {
+	m.replays = false // for a replay nothing is looked up
 	found := Found{}
 	for _, s := range m.segments {
 		wanted, names := s.suspects(keys)
@@ -212,18 +213,20 @@ func (m *Memory) Write(entries []Entry, now Times) pipeline.Writes {
 		s := m.segments[len(m.segments)-1]
 		var buckets []appended
 		w.Append, buckets = s.append(entries)
-		if !m.opened {
+		if m.replays {
+			s.exact = false
+		} else {
 			m.written = written{s, buckets}
 		}
 	}
-	m.opened = false
+	m.replays = false
 	m.save(len(entries), &w)
 	return w
 }
 
-// confirm counts what the batch before appended. Of the first batch after a
-// takeover it is not known whether its writes were carried out, and it is not
-// counted: the pages cover less than Redis holds then, and a little is read again.
+// confirm counts what the batch before appended. Of a batch that may be a replay
+// it is not known whether its writes were carried out, and it is not counted: the
+// pages may cover less than Redis holds then, and a little is read again.
 func (w *written) confirm() {
 	for _, a := range w.buckets {
 		w.segment.cover(int(a.bucket), int(a.entries))

@@ -16,13 +16,13 @@ type segment struct {
 	entries int
 	filter  filter
 	pages   []page
-	unsaved int // entries that no saved page covers
-	turn    int // the page that is looked at first, for the next to save
+	turn    int  // the page that is looked at first, for the next to save
+	exact   bool // the pages cover all that Redis holds, but for the last batch
 }
 
 func newSegment(id uint64, from Times, buckets int) *segment {
 	pages := newPages(buckets)
-	return &segment{id: id, from: from, buckets: buckets, pages: pages,
+	return &segment{id: id, from: from, buckets: buckets, pages: pages, exact: true,
 		filter: newFilter(fullBucket*buckets/len(pages), len(pages))}
 }
 
@@ -65,10 +65,12 @@ func (s *segment) readPages(ctx context.Context, reader Reader) error {
 
 // readTails reads what buckets [first, end) hold beyond their pages.
 func (s *segment) readTails(ctx context.Context, reader Reader, first, end int) error {
-	asks := make([]pipeline.TailAsk, 0, end-first)
+	asks, buckets := make([]pipeline.TailAsk, 0, end-first), make([]int, 0, end-first)
 	for b := first; b < end; b++ {
-		covered := s.pages[b/s.pageSize()].covered[b%s.pageSize()]
-		asks = append(asks, pipeline.TailAsk{Key: s.name(b), From: int(covered) * entrySize})
+		if p := s.pages[b/s.pageSize()]; !p.settled {
+			asks = append(asks, pipeline.TailAsk{Key: s.name(b), From: int(p.covered[b%s.pageSize()]) * entrySize})
+			buckets = append(buckets, b)
+		}
 	}
 	values, err := reader.Tails(ctx, asks)
 	if err != nil {
@@ -78,7 +80,7 @@ func (s *segment) readTails(ctx context.Context, reader Reader, first, end int) 
 		if len(value)%entrySize != 0 {
 			return fmt.Errorf("bucket %s of remembered events is damaged: %d bytes beyond the first %d", asks[i].Key, len(value), asks[i].From)
 		}
-		bucket := first + i
+		bucket := buckets[i]
 		s.cover(bucket, len(value)/entrySize)
 		s.entries += len(value) / entrySize
 		for ; len(value) > 0; value = value[entrySize:] {
