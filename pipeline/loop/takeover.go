@@ -74,7 +74,7 @@ func (r *run) reconcile(ctx context.Context, offset int64, text string, j pipeli
 	case j.Exists && j.Bounds.Number == m.Number:
 		return r.same(ctx, offset, m, j)
 	case m.Bound && r.isBefore(m, j):
-		return r.boundOnly(ctx, m.bounds(r.source.Partition(), offset))
+		return r.boundOnly(ctx, m.bounds(r.source.Partition(), offset), j)
 	}
 	return place{}, fmt.Errorf("the group has worked %d batches of this partition, but the journal knows of %d: run `grapevine rebuild`: %w", m.Completed(), j.Bounds.Number, pipeline.ErrStateLost)
 }
@@ -111,9 +111,15 @@ func (r *run) same(ctx context.Context, offset int64, m Metadata, j pipeline.Jou
 }
 
 // boundOnly works a batch that was bound and not begun, if it was not: rows of
-// it in the books would mean that the journal was lost.
-func (r *run) boundOnly(ctx context.Context, b pipeline.Bounds) (place, error) {
-	written, err := r.Books.Has(ctx, b, append(r.Stage.Tables(), lettersTable))
+// it in the books would mean that the journal was lost. What the batch before did
+// by the clock lies at the offset where this one begins, so that offset tells
+// nothing then.
+func (r *run) boundOnly(ctx context.Context, b pipeline.Bounds, before pipeline.Journal) (place, error) {
+	asked := b
+	if before.Exists && before.Bounds.First == before.Bounds.End && before.Bounds.End == b.First && b.First < b.End {
+		asked.First++
+	}
+	written, err := r.Books.Has(ctx, asked, append(r.Stage.Tables(), lettersTable))
 	if err != nil {
 		return place{}, fmt.Errorf("ask the books for [%d, %d): %w", b.First, b.End, err)
 	}
