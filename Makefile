@@ -42,6 +42,10 @@ bench: build ## the click job and the conversions beside their floors, medians o
 crowd: ## one conversion with very many referrers, timed (REFERRERS=20000)
 	REFERRERS=$${REFERRERS:-20000} $(GO) test -count 1 -v -run very_many_referrers ./pipeline/offline
 
+.PHONY: crash-matrix
+crash-matrix: ## kill a worker at every point of a batch, over every kind of input, in every way
+	CRASH_MATRIX=whole $(GO) test -run '^TestCrash_' -count 1 -timeout 2h -v ./internal/e2e
+
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint with the direction of dependencies
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }

@@ -18,6 +18,7 @@ import (
 	"github.com/grapevinehq/grapevine/config"
 	"github.com/grapevinehq/grapevine/consumers"
 	"github.com/grapevinehq/grapevine/internal/api"
+	"github.com/grapevinehq/grapevine/internal/failpoint"
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/click"
 	"github.com/grapevinehq/grapevine/pipeline/event"
@@ -126,7 +127,7 @@ func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 		}
 		return membership.Run(stopping, func(ctx context.Context, source pipeline.Source) error {
 			contract, _ := w.cluster.Names().Contract(source.Partition().Topic)
-			return loops[contract].Run(ctx, source)
+			return loops[contract].Run(ctx, failpoint.Source(contract, source))
 		})
 	})
 	if err := tasks.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -193,7 +194,7 @@ func (w *worker) connect(ctx context.Context) error {
 		return err
 	}
 	done := w.health.waits("redis")
-	if w.store, err = state.Open(ctx, client, state.Options{Log: w.log, Encoder: recordEncoder, OnError: w.metrics.redisError}); err != nil {
+	if w.store, err = state.Open(ctx, failpoint.Redis(client), state.Options{Log: w.log, Encoder: recordEncoder, OnError: w.metrics.redisError}); err != nil {
 		return err
 	}
 	done()
@@ -260,7 +261,7 @@ func (w *worker) join(ctx context.Context) (incarnations map[string]string, err 
 		return nil, err
 	}
 	w.books.BelongTo(installation)
-	w.catalogs = newCatalogs(w.store, w.books)
+	w.catalogs = newCatalogs(failpoint.Reloads(w.store, w.books))
 	return incarnations, w.decideBy(ctx, w.watcher.Current())
 }
 
@@ -303,7 +304,7 @@ func (w *worker) loops(ctx context.Context, incarnations map[string]string) (map
 	publisher := consumers.NewPublisher(w.cluster)
 	loops := make(map[string]*loop.Loop)
 	for _, stage := range w.stages(recall.NewHasher(id), secrets, incarnations) {
-		loops[stage.Topic()] = &loop.Loop{
+		l := &loop.Loop{
 			Stage: stage, State: w.store, Barrier: w.barrierOf(stage.Topic(), barrier), Books: w.books, Publisher: publisher,
 			Metrics: w.batches, Log: w.log,
 			Limits:   w.limits(stage.Topic()),
@@ -312,6 +313,8 @@ func (w *worker) loops(ctx context.Context, incarnations map[string]string) (map
 			InFlight: make(chan struct{}, w.settings.Batch.InFlight),
 			Now:      time.Now,
 		}
+		failpoint.Arm(l)
+		loops[stage.Topic()] = l
 	}
 	return loops, barrier, nil
 }

@@ -35,20 +35,27 @@ var binaryFolder string
 
 // binary builds the program once, with the race detector if the tests have it.
 var binary = sync.OnceValues(func() (string, error) {
+	if raceDetector {
+		return build("grapevine", "-race")
+	}
+	return build("grapevine")
+})
+
+// mortal builds the program with fail points, without the race detector: hundreds
+// of starts are waited for.
+var mortal = sync.OnceValues(func() (string, error) { return build("grapevine-mortal", "-tags", "failpoints") })
+
+func build(name string, flags ...string) (string, error) {
 	if err := dependOnSources(); err != nil {
 		return "", err
 	}
-	path := filepath.Join(binaryFolder, "grapevine")
-	args := []string{"build", "-o", path}
-	if raceDetector {
-		args = append(args, "-race")
-	}
-	build := exec.Command("go", append(args, "../../cmd/grapevine")...)
-	if output, err := build.CombinedOutput(); err != nil {
+	path := filepath.Join(binaryFolder, name)
+	args := slices.Concat([]string{"build", "-o", path}, flags, []string{"../../cmd/grapevine"})
+	if output, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the program: %w: %s", err, output)
 	}
 	return path, nil
-})
+}
 
 // dependOnSources looks at every file that the program may be built of, so that
 // `go test` does not answer from its cache when one of them has changed: of the

@@ -24,7 +24,7 @@ type worker struct {
 // launch runs the program with settings of the world.
 func (w *world) launch(arguments ...string) *worker {
 	w.t.Helper()
-	program, err := binary()
+	program, err := w.program()
 	if err != nil {
 		w.t.Fatal(err)
 	}

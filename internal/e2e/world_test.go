@@ -28,7 +28,9 @@ type world struct {
 	redis      *engine.Redis
 	clickHouse string
 	database   string
-	settings   map[string]string // GRAPEVINE_* variables
+	program    func() (string, error) // builds what is launched
+	settings   map[string]string      // GRAPEVINE_* variables
+	failPoints string                 // the folder that steers them, in a program that has them
 	cluster    *consumers.Cluster
 	launched   int
 	letters    map[string]string // reason of dead letters by position, once they are asked for
@@ -39,7 +41,7 @@ type world struct {
 func newWorld(t testing.TB, brokers string, partitions int, programs []byte) *world {
 	t.Helper()
 	w := &world{
-		t: t, folder: t.TempDir(), brokers: brokers, partitions: partitions,
+		t: t, folder: t.TempDir(), brokers: brokers, partitions: partitions, program: binary,
 		prefix: fmt.Sprintf("e%08x-", rand.Uint32()), redis: enginetest.RedisAlone(t),
 	}
 	w.clickHouse, w.database = enginetest.ClickHouse(t)
@@ -103,7 +105,7 @@ func (w *world) environment() []string {
 	for _, key := range slices.Sorted(maps.Keys(w.settings)) {
 		environment = append(environment, "GRAPEVINE_"+key+"="+w.settings[key])
 	}
-	return environment
+	return append(environment, "FAILPOINTS="+w.failPoints)
 }
 
 // createTopics makes what `run` would make.
