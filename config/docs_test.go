@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/invopop/jsonschema"
+
+	"github.com/grapevinehq/grapevine/internal/generated"
 )
 
 const settingsIntro = `# Settings of a worker
@@ -50,7 +52,7 @@ func TestDocs_settings(t *testing.T) {
 	defaults := Defaults()
 	out.WriteString("\n## The worker\n\n" + tableHead)
 	sections(t, &out, r.CommentMap, reflect.ValueOf(defaults), nil)
-	upToDate(t, "../docs/configuration.md", []byte(out.String()))
+	generated.UpToDate(t, "../docs/configuration.md", []byte(out.String()), "./config")
 }
 
 const tableHead = "| key | default | what |\n|---|---|---|\n"
@@ -164,7 +166,7 @@ func TestDocs_programs(t *testing.T) {
 		keys.WriteString("\n")
 	}
 	want := between(t, string(page), "keys", strings.TrimRight(keys.String(), "\n")+"\n")
-	upToDate(t, path, []byte(want))
+	generated.UpToDate(t, path, []byte(want), "./config")
 }
 
 // between replaces what stands between two marks of a page.

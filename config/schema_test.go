@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,38 +17,19 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/grapevinehq/grapevine/config/strict"
+	"github.com/grapevinehq/grapevine/internal/generated"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 )
 
 //go:generate go test . -run TestDocs -update
-
-var update = flag.Bool("update", false, "write the generated files under docs")
 
 const (
 	schemaFile = "../docs/programs.schema.json"
 	here       = "github.com/grapevinehq/grapevine/config"
 )
 
-// upToDate compares a generated file with what stands there, or writes it.
-func upToDate(t *testing.T, path string, want []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s is stale: run `go generate ./config`", path)
-	}
-}
-
 func TestDocs_schema(t *testing.T) {
-	upToDate(t, schemaFile, programsSchema(t))
+	generated.UpToDate(t, schemaFile, programsSchema(t), "./config")
 }
 
 // validate has the schema judge a file; the tree is that of the file.

@@ -3,7 +3,6 @@ package api_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"math/big"
 	"net/http"
 	"os"
@@ -18,32 +17,13 @@ import (
 
 	"github.com/grapevinehq/grapevine/config"
 	"github.com/grapevinehq/grapevine/internal/api"
+	"github.com/grapevinehq/grapevine/internal/generated"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 	"github.com/grapevinehq/grapevine/pipeline/progress"
 )
 
 //go:generate go test . -run TestDocs -update
-
-var update = flag.Bool("update", false, "write the generated files under docs")
-
-// upToDate compares a generated file with what stands there, or writes it.
-func upToDate(t *testing.T, path string, want []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s is stale: run `go generate ./internal/api`", path)
-	}
-}
 
 func indented(t *testing.T, v any) []byte {
 	t.Helper()
@@ -113,7 +93,7 @@ func openAPI(t *testing.T) []byte {
 }
 
 func TestDocs_openAPI(t *testing.T) {
-	upToDate(t, "../../docs/openapi.json", openAPI(t))
+	generated.UpToDate(t, "../../docs/openapi.json", openAPI(t), "./internal/api")
 }
 
 // compiled is a JSON Schema out of a document, at a place in it.
@@ -197,7 +177,7 @@ func TestDocs_example(t *testing.T) {
 	if !found || !closed {
 		t.Fatal("the page has no marks")
 	}
-	upToDate(t, path, []byte(before+first+"```json\n"+strings.TrimSpace(laidOut.String())+"\n```\n"+last+after))
+	generated.UpToDate(t, path, []byte(before+first+"```json\n"+strings.TrimSpace(laidOut.String())+"\n```\n"+last+after), "./internal/api")
 }
 
 // Whatever the handler answers is as the document describes it.
