@@ -67,6 +67,7 @@ type Books struct {
 
 var (
 	_ pipeline.Books      = (*Books)(nil)
+	_ pipeline.Recorded   = (*Books)(nil)
 	_ attribution.Touches = (*Books)(nil)
 	_ conversions.Books   = (*Books)(nil)
 	_ credits.Books       = (*Books)(nil)

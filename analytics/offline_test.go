@@ -9,6 +9,7 @@ import (
 
 	"github.com/grapevinehq/grapevine/config"
 	"github.com/grapevinehq/grapevine/internal/golden"
+	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/attribution"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/offline"
@@ -25,7 +26,7 @@ func TestBooks_answer_as_the_tables_of_a_run_in_one_process(t *testing.T) {
 	_, r := workedCase(t)
 	b := opened(t)
 	var number uint64
-	for _, table := range []string{"clicks", "conversions", "credits", "rewards", "fulfillments"} {
+	for _, table := range []string{"clicks", "conversions", "adjustments", "identity_links", "members", "credits", "rewards", "fulfillments"} {
 		for _, block := range r.Blocks(table) {
 			number++
 			write(t, b, batch(number, 0, 1), block.Block)
@@ -63,8 +64,30 @@ func TestBooks_answer_as_the_tables_of_a_run_in_one_process(t *testing.T) {
 	for _, of := range []program.Stats{program.AllStats, program.StatUniqueClicks, program.StatConversions} {
 		alike(t, fmt.Sprintf("figures %b", of), both, figures, func(s stages.Books) ([]conversions.Stats, error) { return s.Stats(ctx, of, figures) })
 	}
+	for _, table := range []string{"clicks", "conversions", "adjustments", "identity_links", "members"} { // a run has no fulfilments
+		events := eventsOf(r, table)
+		alike(t, "events of "+table, both, events, func(s stages.Books) ([]bool, error) { return s.Recorded(ctx, table, events) })
+	}
 	credits := creditsOf(r)
 	alike(t, "credits", both, credits, func(s stages.Books) ([]bool, error) { return s.Taken(ctx, credits) })
+}
+
+// eventsOf names the events of a table, and for each some that it has not.
+func eventsOf(r *offline.Run, table string) (list []pipeline.EventQuery) {
+	for _, row := range r.Rows(table) {
+		q := pipeline.EventQuery{
+			OrgID: row["org_id"].(string), ProgramID: row["program_id"].(string), By: row[pipeline.RecordedBy[table]].(string),
+			Source: row["source"].(string), EventID: row["event_id"].(string),
+		}
+		list = append(list, q)
+		for _, other := range []*string{&q.OrgID, &q.ProgramID, &q.By, &q.Source, &q.EventID} {
+			was := *other
+			*other += "?"
+			list = append(list, q)
+			*other = was
+		}
+	}
+	return list
 }
 
 // workedCase is the worked case, run in one process.

@@ -121,6 +121,11 @@ func (b *books) Conversions(_ context.Context, queries []conversions.ConversionQ
 	return make([]conversions.Stored, len(queries)), nil
 }
 
+// Recorded implements pipeline.Recorded, likewise.
+func (b *books) Recorded(_ context.Context, _ string, queries []pipeline.EventQuery) ([]bool, error) {
+	return make([]bool, len(queries)), nil
+}
+
 // Taken implements credits.Books, likewise.
 func (b *books) Taken(_ context.Context, credits []*event.Credit) ([]bool, error) {
 	return make([]bool, len(credits)), nil

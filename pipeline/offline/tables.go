@@ -26,6 +26,7 @@ type Tables struct {
 	credits     map[taken]bool
 	figures     Figures
 	archived    map[cold][]byte
+	recorded    map[recorded]bool
 }
 
 var _ stages.Books = (*Tables)(nil)
@@ -35,6 +36,12 @@ type cold struct {
 	topic     string
 	partition int
 	key       string
+}
+
+// recorded names an event in its table.
+type recorded struct {
+	table string
+	pipeline.EventQuery
 }
 
 // taken names a credit.
@@ -56,7 +63,7 @@ func NewTables() *Tables {
 		blocks: map[string][]Written{}, visitors: map[attribution.VisitorQuery][]attribution.Touch{},
 		clicks: map[attribution.ClickQuery][]attribution.Touch{}, unique: map[reward.Person]int64{},
 		conversions: map[conversions.ConversionQuery]conversions.Stored{}, credits: map[taken]bool{},
-		figures: Figures{}, Standings: Standings{}, archived: map[cold][]byte{},
+		figures: Figures{}, Standings: Standings{}, archived: map[cold][]byte{}, recorded: map[recorded]bool{},
 	}
 }
 
@@ -81,6 +88,9 @@ func (t *Tables) Write(bounds pipeline.Bounds, blocks []pipeline.Block) error {
 	for i := range blocks {
 		c := ColumnsOf(&blocks[i])
 		t.blocks[blocks[i].Table] = append(t.blocks[blocks[i].Table], Written{blocks[i], bounds})
+		if by := pipeline.RecordedBy[blocks[i].Table]; by != "" {
+			t.record(blocks[i].Table, by, c)
+		}
 		switch blocks[i].Table {
 		case "clicks":
 			t.writeClicks(c)
@@ -101,6 +111,22 @@ func (t *Tables) Write(bounds pipeline.Bounds, blocks []pipeline.Block) error {
 		}
 	}
 	return nil
+}
+
+func (t *Tables) record(table, by string, c *Columns) {
+	orgs, programs, keys, sources, ids := c.Texts("org_id"), c.Texts("program_id"), c.Texts(by), c.Texts("source"), c.Texts("event_id")
+	for i := range orgs {
+		t.recorded[recorded{table, pipeline.EventQuery{OrgID: orgs[i], ProgramID: programs[i], By: keys[i], Source: sources[i], EventID: ids[i]}}] = true
+	}
+}
+
+// Recorded implements pipeline.Recorded.
+func (t *Tables) Recorded(_ context.Context, table string, queries []pipeline.EventQuery) ([]bool, error) {
+	answers := make([]bool, len(queries))
+	for i, q := range queries {
+		answers[i] = t.recorded[recorded{table, q}]
+	}
+	return answers, nil
 }
 
 func (t *Tables) writeClicks(c *Columns) {

@@ -29,6 +29,7 @@ type Catalogs interface {
 
 // Books are all that stages ask of the tables.
 type Books interface {
+	pipeline.Recorded
 	archive.Books
 	attribution.Touches
 	conversions.Books
@@ -58,12 +59,12 @@ func New(o Options) []pipeline.Stage {
 	directory := directory{members.NewDirectory(o.Members, members.DefaultDirectoryLimit)}
 	memory := recall.Options{Retention: o.Retention, Buckets: buckets}
 	return []pipeline.Stage{
-		&members.Stage{Catalogs: o.Catalogs, Reader: o.Members, Limits: o.Limits, Recall: o.Hasher, Retention: o.Retention},
-		&clicks.Stage{Catalogs: o.Catalogs, Directory: directory, Limits: o.Limits, Recall: o.Hasher, Secrets: o.Secrets, Retention: o.Retention},
+		&members.Stage{Catalogs: o.Catalogs, Reader: o.Members, Books: o.Books, Limits: o.Limits, Recall: o.Hasher, Retention: o.Retention},
+		&clicks.Stage{Catalogs: o.Catalogs, Directory: directory, Books: o.Books, Limits: o.Limits, Recall: o.Hasher, Secrets: o.Secrets, Retention: o.Retention},
 		conversions.New(conversions.Options{
-			Catalogs: o.Catalogs, Touches: o.Books, Directory: directory, Books: o.Books, Hasher: o.Hasher, Recall: memory, Archive: o.Books, Hot: o.Retention, Limits: o.Limits,
+			Catalogs: o.Catalogs, Touches: o.Books, Directory: directory, Books: o.Books, Hasher: o.Hasher, Recall: memory, Archive: o.Books, Recorded: o.Books, Hot: o.Retention, Limits: o.Limits,
 		}),
 		&credits.Stage{Catalogs: o.Catalogs, Books: o.Books, Present: o.Present, Retention: o.Retention(), Archive: o.Books, Hot: o.Retention},
-		&fulfillments.Stage{Catalogs: o.Catalogs, Rewards: o.Books, Limits: o.Limits, Recall: o.Hasher, Retention: o.Retention},
+		&fulfillments.Stage{Catalogs: o.Catalogs, Rewards: o.Books, Books: o.Books, Limits: o.Limits, Recall: o.Hasher, Retention: o.Retention},
 	}
 }

@@ -32,6 +32,7 @@ const firstBuckets = 1024
 type Stage struct {
 	Catalogs  Catalogs
 	Directory Directory
+	Books     pipeline.Recorded
 	Limits    event.Limits
 	Recall    recall.Hasher
 	// Secrets under which an ip and user agent are hashed: the one in force

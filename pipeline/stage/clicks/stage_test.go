@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/grapevinehq/grapevine/internal/bookshelf"
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/click"
 	"github.com/grapevinehq/grapevine/pipeline/event"
@@ -27,6 +28,7 @@ var start = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 // world is what the stage asks: one program, a few members, a partition's memory.
 type world struct {
 	pipeline.Memory
+	books   bookshelf.Shelf
 	values  map[string][]byte
 	secrets [][click.SecretBytes]byte
 	offset  int64
@@ -77,6 +79,7 @@ func (w *world) Referrers(_ context.Context, _ pipeline.Progress, questions []Qu
 type clickAt struct {
 	id, program, referrer, code, visitor, link, ip, agent string
 	at                                                    time.Duration // after start
+	replayed                                              bool
 }
 
 func (c clickAt) record(offset int64) event.Record {
@@ -108,6 +111,9 @@ func (c clickAt) record(offset int64) event.Record {
 	if c.visitor != "" {
 		rec.Key = []byte(c.visitor)
 	}
+	if c.replayed {
+		rec.Headers = append(rec.Headers, event.Header{Key: event.OriginOffset, Value: []byte("7")})
+	}
 	return rec
 }
 
@@ -116,7 +122,7 @@ func (c clickAt) record(offset int64) event.Record {
 func (w *world) process(t testing.TB, batch ...clickAt) []string {
 	t.Helper()
 	ctx := t.Context()
-	s := &Stage{Catalogs: w, Directory: w, Limits: event.DefaultLimits, Recall: recall.NewHasher([16]byte{9}), Secrets: w.secrets,
+	s := &Stage{Catalogs: w, Directory: w, Books: &w.books, Limits: event.DefaultLimits, Recall: recall.NewHasher([16]byte{9}), Secrets: w.secrets,
 		Retention: func() time.Duration { return 73 * time.Hour }}
 	worker, err := s.TakeOver(ctx, &pipeline.Session{Memory: w, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	check(t, err)
@@ -152,6 +158,7 @@ func (w *world) process(t testing.TB, batch ...clickAt) []string {
 		t.Fatalf("a replay writes\n%s\nand not\n%s", b, a)
 	}
 	w.messages = append(w.messages, outcome.Messages...)
+	w.books.Write(outcome.Blocks)
 
 	for _, kv := range outcome.Writes.Set {
 		w.values[kv.Key] = kv.Value

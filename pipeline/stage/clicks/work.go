@@ -23,6 +23,7 @@ type work struct {
 	answers []Answer
 	ids     []identity
 	found   recall.Found
+	again   map[int]bool // by index, of dead letters that came again: taken long ago
 	rec     record
 	scratch []byte
 }
@@ -50,7 +51,13 @@ func (b *work) LookUp(ctx context.Context, progress pipeline.Progress) error {
 		}
 	}
 	var err error
-	b.found, err = b.memory.LookUp(ctx, keys)
+	if b.found, err = b.memory.LookUp(ctx, keys); err != nil {
+		return err
+	}
+	b.again, err = pipeline.FindRecorded(ctx, b.Books, Table, b.records, func(i int) (pipeline.EventQuery, bool) {
+		c := &b.clicks[i]
+		return pipeline.EventQuery{OrgID: c.OrgID, ProgramID: c.ProgramID, By: c.ClickID, Source: c.Source, EventID: c.ID}, b.refuse(i) == accepted
+	})
 	return err
 }
 
@@ -165,7 +172,7 @@ func (b *work) judge(i int) outcome {
 // past is what is remembered of a click, under any secret that is known.
 func (b *work) past(i int) (last int64, counted, seen bool) {
 	id := b.ids[i]
-	if b.found.Seen(id.key, id.event) {
+	if b.found.Seen(id.key, id.event) || b.again[i] {
 		return 0, false, true
 	}
 	last, counted = b.found.LastCounted(id.key)

@@ -31,6 +31,8 @@ type facts struct {
 	Stats    map[string]Stats  `cbor:"16,keyasint,omitempty"` // org, member; of those that rules look at
 	// Seen is how far other topics were sure to be known.
 	Seen seen `cbor:"17,keyasint,omitempty"`
+	// Recorded are dead letters that came again though the books have them, by index.
+	Recorded map[int]bool `cbor:"18,keyasint,omitempty"`
 }
 
 // seen names, by partition, the last batch that was complete when the barrier

@@ -1,6 +1,9 @@
 package conversions
 
-import "github.com/grapevinehq/grapevine/pipeline/recall"
+import (
+	"github.com/grapevinehq/grapevine/pipeline/event"
+	"github.com/grapevinehq/grapevine/pipeline/recall"
+)
 
 // identity is what a redelivery shares (§9 (37)): program and record key, and
 // within them source and id.
@@ -44,10 +47,24 @@ func (w *waiting) nameOf(orgID, programID string) string {
 	return name(orgID, programID, string(w.Key), w.Adjustment.Source, w.Adjustment.EventID)
 }
 
+// remembered is the identity of an adjustment that waited, as one of the batch:
+// it may have waited for longer than the memory of taken events reaches.
+func (d *decider) remembered(w *waiting, env *event.Envelope) recall.Entry {
+	key, _ := d.options.Hasher.Key(nil, env.OrgID, env.ProgramID, string(w.Key))
+	id, _ := d.options.Hasher.Event(nil, key, w.Adjustment.Source, w.Adjustment.EventID)
+	return recall.Entry{Key: key, Event: id}
+}
+
 // seen tells whether an event of the identity of event i is taken.
 func (d *decider) seen(i int) bool {
+	switch d.facts.Takings[d.nameOf(i)] {
+	case whileItWaits:
+		return true
+	case inVain:
+		return d.facts.Recorded[i]
+	}
 	key, id := d.identity(i)
-	return (d.facts.Redelivered[i] || d.taken.Seen(key, id)) && d.facts.Takings[d.nameOf(i)] != inVain
+	return d.facts.Redelivered[i] || d.facts.Recorded[i] || d.taken.Seen(key, id)
 }
 
 // take takes event i: another of its identity is a redelivery.

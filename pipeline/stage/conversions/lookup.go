@@ -68,12 +68,20 @@ func (k *work) findTaken(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look up %d events that may have been taken: %w", len(keys), err)
 	}
+	if err := k.findRecorded(ctx); err != nil {
+		return err
+	}
 	var reads reads
 	for i := range k.events {
-		if k.events[i].program != nil && found.Seen(k.identity(i)) {
-			k.facts.Redelivered[i] = true
-			reads.add(identityPrefix, k.nameOf(i))
+		if k.events[i].program == nil {
+			continue
 		}
+		if found.Seen(k.identity(i)) {
+			k.facts.Redelivered[i] = true
+		} else if !k.records[i].Replayed() { // one may wait for longer than the memory reaches
+			continue
+		}
+		reads.add(identityPrefix, k.nameOf(i))
 	}
 	return k.read(ctx, &reads)
 }
@@ -83,7 +91,7 @@ func (k *work) findTaken(ctx context.Context) error {
 func (k *work) live(yield func(i int, e *entry) bool) {
 	for i := range k.events {
 		e := &k.events[i]
-		if e.program == nil || k.facts.Redelivered[i] && k.facts.Takings[k.nameOf(i)] == asRemembered {
+		if e.program == nil || k.facts.Recorded[i] || k.facts.Redelivered[i] && k.facts.Takings[k.nameOf(i)] == asRemembered {
 			continue
 		}
 		if !yield(i, e) {

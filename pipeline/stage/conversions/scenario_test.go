@@ -91,6 +91,7 @@ type sent struct {
 	key   string
 	body  map[string]any
 	hours int64 // by which its Kafka time lies after that of the first
+	again bool  // a dead letter that is replayed
 }
 
 func newRecord(kind event.Type, id string, hours int64, base, more data) sent {
@@ -126,6 +127,9 @@ func (s *scene) records(events ...sent) []event.Record {
 		records[i] = event.Record{
 			Offset: s.offset, Time: golden.WrittenAt + e.hours*hour, Key: []byte(e.key), Value: value,
 			Headers: []event.Header{{Key: "any bytes \xff", Value: []byte{0xff}}},
+		}
+		if e.again {
+			records[i].Headers = append(records[i].Headers, event.Header{Key: event.OriginOffset, Value: []byte("7")})
 		}
 	}
 	return records

@@ -39,6 +39,7 @@ type Options struct {
 	Hasher    recall.Hasher
 	Recall    recall.Options
 	Archive   archive.Books
+	Recorded  pipeline.Recorded
 	Limits    event.Limits
 	// Hot is how long what is known of customers and conversions stays in the
 	// partition's memory after a batch wrote it last. Then it moves to the archive.

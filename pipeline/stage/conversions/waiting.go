@@ -85,6 +85,7 @@ func (d *decider) applyWaiting(made *decision, e *entry, c *conversion) {
 			err := d.apply(made, n, c, w.Adjustment, a, w.Offset)
 			if err == nil {
 				d.mark(same, asRemembered)
+				d.taken.Remember(d.remembered(&w, env))
 				continue
 			}
 			reason, detail = refusal(err), err.Error()

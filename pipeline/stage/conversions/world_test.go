@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/grapevinehq/grapevine/config"
+	"github.com/grapevinehq/grapevine/internal/bookshelf"
 	"github.com/grapevinehq/grapevine/internal/golden"
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/archive"
@@ -36,6 +37,7 @@ type world struct {
 	claims  map[string]string
 	parts   []*partition
 	stage   *Stage
+	books   bookshelf.Shelf
 
 	rows    map[string][]golden.Row
 	letters []golden.Row
@@ -95,7 +97,7 @@ func newWorld(t testing.TB, programs []byte, partitions int) *world {
 	w.stage = New(Options{
 		Catalogs: w, Touches: w, Directory: w, Books: w, Hasher: recall.NewHasher([16]byte{1}),
 		Recall: recall.Options{Retention: func() time.Duration { return 72 * time.Hour }, Buckets: 4}, Limits: event.DefaultLimits,
-		Archive: w, Hot: func() time.Duration { return w.hot },
+		Archive: w, Recorded: &w.books, Hot: func() time.Duration { return w.hot },
 	})
 	for i := range partitions {
 		p := &partition{world: w, id: i, memory: map[string][]byte{}}
@@ -217,6 +219,7 @@ func (p *partition) fill(w pipeline.Writes) {
 
 // take collects what a batch did.
 func (w *world) take(o pipeline.Outcome, p *partition, records []event.Record) {
+	w.books.Write(o.Blocks)
 	for _, b := range o.Blocks {
 		if b.Table == archive.Table {
 			keys, values := b.Columns[3].Data.([]string), b.Columns[4].Data.([]string)

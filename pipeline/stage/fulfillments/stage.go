@@ -65,6 +65,7 @@ type Rewards interface {
 type Stage struct {
 	Catalogs Catalogs
 	Rewards  Rewards
+	Books    pipeline.Recorded
 	Limits   event.Limits
 	Recall   recall.Hasher
 	// Retention of the events that were taken, for redeliveries; asked for each

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"github.com/grapevinehq/grapevine/internal/bookshelf"
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
@@ -33,6 +34,7 @@ type fataler interface {
 type world struct {
 	pipeline.Memory
 	own     map[string][]byte
+	books   bookshelf.Shelf
 	rewards map[string]Reward
 	worker  pipeline.Worker
 	number  uint64
@@ -51,7 +53,7 @@ func newWorld(t fataler) *world {
 
 func (w *world) takeOver(t fataler) {
 	t.Helper()
-	s := &Stage{Catalogs: w, Rewards: w, Limits: event.DefaultLimits, Recall: recall.NewHasher([16]byte{1}), Retention: func() time.Duration { return time.Hour }}
+	s := &Stage{Catalogs: w, Rewards: w, Books: &w.books, Limits: event.DefaultLimits, Recall: recall.NewHasher([16]byte{1}), Retention: func() time.Duration { return time.Hour }}
 	worker, err := s.TakeOver(context.Background(), &pipeline.Session{Memory: w, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -131,6 +133,7 @@ func (w *world) batch(t fataler, replayed bool, records ...event.Record) pipelin
 			t.Fatalf("replayed %+v, decided %+v", again, out)
 		}
 	}
+	w.books.Write(out.Blocks)
 	// The books: what was fulfilled counts from the next batch on.
 	for _, b := range out.Blocks {
 		if b.Table != Table {

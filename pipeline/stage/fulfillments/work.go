@@ -20,7 +20,8 @@ type work struct {
 
 	catalog *program.Catalog
 	found   recall.Found
-	waiting []waiter // before the batch
+	again   map[int]bool // by index, of dead letters that came again: stored long ago
+	waiting []waiter     // before the batch
 	rewards map[RewardQuery]Reward
 	rec     record
 }
@@ -42,6 +43,13 @@ func (k *work) LookUp(ctx context.Context, _ pipeline.Progress) error {
 		}
 	}
 	if k.found, err = k.memory.LookUp(ctx, keys); err != nil {
+		return err
+	}
+	k.again, err = pipeline.FindRecorded(ctx, k.Books, Table, k.records, func(i int) (pipeline.EventQuery, bool) {
+		e := &k.events[i]
+		return pipeline.EventQuery{OrgID: e.OrgID, ProgramID: e.ProgramID, By: e.RewardID, Source: e.Source, EventID: e.ID}, k.refuse(i) == stored
+	})
+	if err != nil {
 		return err
 	}
 	return k.findRewards(ctx)
@@ -121,7 +129,7 @@ func (k *work) decide(i int, l *line) decision {
 	}
 	e := &k.events[i]
 	same := k.identity(e)
-	if k.found.Seen(same.Key, same.Event) || l.holds(same) {
+	if k.found.Seen(same.Key, same.Event) || k.again[i] || l.holds(same) {
 		return decision{Verdict: redelivered}
 	}
 	d := k.take(e)

@@ -29,7 +29,7 @@ func TestStage_on_redis(t *testing.T) {
 	if _, err := store.Initialise(ctx, uuid.NewString()); err != nil {
 		t.Fatal(err)
 	}
-	r := &onRedis{T: t, store: store, incarnation: uuid.NewString(), generation: 1, numbers: make([]uint64, 2)}
+	r := &onRedis{T: t, store: store, incarnation: uuid.NewString(), generation: 1, numbers: make([]uint64, 2), world: world{orgs: []string{"acme"}}}
 
 	r.batch(0, false, update("acme", "late", "e1", 20, codes("C")), update("acme", "m", "e2", 10, nil))
 	if got := r.batch(1, true, update("acme", "early", "e3", 10, codes("C"))); !slices.Equal(got, []string{"code_taken e1"}) {
@@ -87,7 +87,7 @@ func (r *onRedis) batch(partition int, dies bool, records ...event.Record) (lett
 		r.generation++
 		memory, journal, err := r.store.TakeOver(ctx, p, r.generation, func(context.Context) error { return nil })
 		must(err)
-		stage := &Stage{Catalogs: &r.world, Reader: r.reader(), Limits: event.DefaultLimits, Retention: hour}
+		stage := &Stage{Catalogs: &r.world, Reader: r.reader(), Books: &r.world.books, Limits: event.DefaultLimits, Retention: hour}
 		worker, err := stage.TakeOver(ctx, &pipeline.Session{Partition: p, Memory: memory})
 		must(err)
 		k, err := worker.Decode(bounds, records)

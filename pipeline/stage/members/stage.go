@@ -28,6 +28,7 @@ type Catalogs interface {
 type Stage struct {
 	Catalogs Catalogs
 	Reader   SharedReader
+	Books    pipeline.Recorded
 	Limits   event.Limits
 	Recall   recall.Hasher
 	// Retention of the events that were applied, for redeliveries; asked for each

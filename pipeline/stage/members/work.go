@@ -56,7 +56,14 @@ func (k *work) LookUp(ctx context.Context, _ pipeline.Progress) error {
 	if err != nil {
 		return err
 	}
-	k.dropRepeated(&found)
+	again, err := pipeline.FindRecorded(ctx, k.Books, Table, k.records, func(i int) (pipeline.EventQuery, bool) {
+		in := &k.facts.Inputs[i]
+		return pipeline.EventQuery{OrgID: in.OrgID, By: in.MemberID, Source: in.Source, EventID: in.EventID}, in.Verdict == applied
+	})
+	if err != nil {
+		return err
+	}
+	k.dropRepeated(&found, again)
 	k.keepOriginals()
 	gone, err := books{k.Reader}.updates(ctx, nil, forget)
 	if err != nil {
@@ -77,15 +84,16 @@ func (k *work) identity(in *input) (recall.Key, recall.Event) {
 	return key, id
 }
 
-// dropRepeated gives the verdict on redeliveries, in partition order.
-func (k *work) dropRepeated(found *recall.Found) {
+// dropRepeated gives the verdict on redeliveries, in partition order; again are
+// dead letters that came again though they were taken.
+func (k *work) dropRepeated(found *recall.Found, again map[int]bool) {
 	for i := range k.facts.Inputs {
 		in := &k.facts.Inputs[i]
 		if in.Verdict != applied {
 			continue
 		}
 		key, id := k.identity(in)
-		if found.Seen(key, id) {
+		if found.Seen(key, id) || again[i] {
 			in.Verdict, in.Update = redelivered, placeOnly(in.Update)
 			continue
 		}

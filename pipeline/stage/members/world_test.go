@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grapevinehq/grapevine/internal/bookshelf"
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/member"
@@ -30,6 +31,8 @@ type fataler interface {
 type world struct {
 	shared  map[string]map[string][]byte
 	claims  map[string]string
+	orgs    []string
+	books   bookshelf.Shelf
 	parts   []*part
 	letters []pipeline.DeadLetter
 	rows    int
@@ -40,7 +43,7 @@ type world struct {
 
 func newWorld(t fataler, partitions int) *world {
 	t.Helper()
-	w := &world{shared: map[string]map[string][]byte{}, claims: map[string]string{}}
+	w := &world{shared: map[string]map[string][]byte{}, claims: map[string]string{}, orgs: []string{"acme", "globex"}}
 	for id := range partitions {
 		p := &part{world: w, id: id, own: map[string][]byte{}}
 		p.takeOver(t)
@@ -49,9 +52,13 @@ func newWorld(t fataler, partitions int) *world {
 	return w
 }
 
-// Revision implements Catalogs: the orgs acme and globex.
+// Revision implements Catalogs.
 func (w *world) Revision(context.Context, string) (*program.Catalog, error) {
-	return &program.Catalog{Orgs: map[string]*program.Org{"acme": {ID: "acme"}, "globex": {ID: "globex"}}}, nil
+	c := &program.Catalog{Orgs: map[string]*program.Org{}}
+	for _, id := range w.orgs {
+		c.Orgs[id] = &program.Org{ID: id}
+	}
+	return c, nil
 }
 
 // ReadShared implements SharedReader.
@@ -82,7 +89,7 @@ type part struct {
 func (p *part) takeOver(t fataler) {
 	t.Helper()
 	stage := &Stage{
-		Catalogs: p.world, Reader: p.world, Limits: event.DefaultLimits, Recall: recall.NewHasher([16]byte{1}),
+		Catalogs: p.world, Reader: p.world, Books: &p.books, Limits: event.DefaultLimits, Recall: recall.NewHasher([16]byte{1}),
 		Retention: hour,
 	}
 	worker, err := stage.TakeOver(context.Background(), &pipeline.Session{Memory: p, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
@@ -221,6 +228,7 @@ func (p *part) batch(t fataler, how crash, records ...event.Record) pipeline.Out
 	}
 	must(p.ApplyShared(ctx, bounds, out.Shared))
 	p.letters = append(p.letters, out.DeadLetters...)
+	p.books.Write(out.Blocks)
 	for _, b := range out.Blocks {
 		p.rows += b.Rows
 	}
