@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -28,13 +27,14 @@ dead-letters list names it. What a terminal might obey is written as an escape;
   grapevine dead-letters show --raw referral.clicks/3/1042 > event.json`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkOrigin(args[0]); err != nil {
+			at, err := parsePlace(args[0])
+			if err != nil {
 				return usageError{err}
 			}
 			if raw && isTerminal(cmd.OutOrStdout()) {
 				return usageError{errors.New("--raw is for a file or a pipe: a terminal might obey what the event says")}
 			}
-			letter, err := findDeadLetter(cmd.Context(), path, args[0])
+			letter, err := findDeadLetter(cmd.Context(), path, at)
 			if err != nil {
 				return err
 			}
@@ -51,64 +51,52 @@ dead-letters list names it. What a terminal might obey is written as an escape;
 	return c
 }
 
-// checkOrigin tells whether a text is TOPIC/PARTITION/OFFSET.
-func checkOrigin(origin string) error {
-	parts := strings.Split(origin, "/")
-	ok := len(parts) == 3 && parts[0] != ""
-	for _, number := range parts[1:] {
-		_, err := strconv.ParseUint(number, 10, 63)
-		ok = ok && err == nil
-	}
-	if !ok {
-		return fmt.Errorf("%q is not TOPIC/PARTITION/OFFSET, such as referral.clicks/3/1042", origin)
-	}
-	return nil
-}
-
-// findDeadLetter reads the topic until it meets the letter of an origin. It may
-// be there twice; both are equal.
-func findDeadLetter(ctx context.Context, path, origin string) (letter *topicRecord, err error) {
-	topic, closeTopic, err := openDeadLetters(path)
+// findDeadLetter reads the topic until it meets the letter of an event that stood
+// there. It may be there twice; both are equal.
+func findDeadLetter(ctx context.Context, path string, at place) (letter *deadLetter, err error) {
+	topic, err := openDeadLetters(path)
 	if err != nil {
 		return nil, err
 	}
-	defer closeTopic()
+	defer topic.close()
 	ranges, err := topic.ranges(ctx)
 	if err != nil {
 		return nil, err
 	}
 	err = topic.read(ctx, ranges, false, func(r topicRecord) error {
-		if r.origin() != origin {
+		l, ok := readLetter(r)
+		if !ok || l.stood != at {
 			return nil
 		}
-		letter = &r
+		letter = &l
 		return errEnough
 	})
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, err
 	}
 	if letter == nil {
-		return nil, fmt.Errorf("topic %s has no dead letter of %s: `grapevine dead-letters list` names those that it has", topic.topic, origin)
+		return nil, fmt.Errorf("topic %s has no dead letter of %s: `grapevine dead-letters list` names those that it has", topic.topic, at)
 	}
 	return letter, nil
 }
 
 // showDeadLetter prints a letter for people.
-func showDeadLetter(out io.Writer, r *topicRecord) {
+func showDeadLetter(out io.Writer, l *deadLetter) {
 	line := func(name, value string) { fmt.Fprintf(out, "%-9s  %s\n", name, printable(value)) }
-	line("origin", r.origin())
-	line("reason", r.header(headerReason))
-	for i, detail := range strings.Split(r.header(headerDetail), "; ") {
+	line("origin", l.stood.String())
+	if l.origin != l.stood { // it was replayed, and refused again
+		line("first at", l.origin.String())
+	}
+	line("reason", l.reason)
+	for i, detail := range strings.Split(l.detail, "; ") {
 		line([]string{"detail", ""}[min(i, 1)], detail)
 	}
-	line("time", r.header(headerTime))
-	line("key", string(r.Key))
-	for _, h := range r.Headers {
-		if !strings.HasPrefix(h.Key, "gv_") {
-			line("header", h.Key+": "+string(h.Value))
-		}
+	line("time", l.header(headerTime))
+	line("key", string(l.Key))
+	for _, h := range l.originalHeaders() {
+		line("header", h.Key+": "+string(h.Value))
 	}
-	fmt.Fprintf(out, "value      %s bytes\n%s\n", formatCount(len(r.Value)), printableValue(r.Value))
+	fmt.Fprintf(out, "value      %s bytes\n%s\n", formatCount(len(l.Value)), printableValue(l.Value))
 }
 
 // printableValue is an event's value, laid out when it is JSON.
