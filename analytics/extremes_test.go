@@ -20,6 +20,8 @@ func extreme(t *rapid.T, kind string) any {
 		rapid.String(),
 	)
 	switch {
+	case strings.HasPrefix(kind, "Map(LowCardinality(String), UInt64"):
+		return rapid.MapOfN(text, rapid.Uint64(), 0, 3).Draw(t, kind)
 	case strings.HasPrefix(kind, "Map"):
 		return rapid.MapOfN(text, text, 0, 3).Draw(t, kind)
 	case kind == "Array(String)":
@@ -42,6 +44,10 @@ func extreme(t *rapid.T, kind string) any {
 		return rapid.Uint8().Draw(t, kind)
 	case kind == "UInt32":
 		return rapid.Uint32().Draw(t, kind)
+	case kind == "UInt64":
+		return rapid.Uint64().Draw(t, kind)
+	case kind == "Array(UInt16)":
+		return rapid.SliceOfN(rapid.Uint16(), 0, 3).Draw(t, kind)
 	}
 	return rapid.OneOf(rapid.SampledFrom([]int64{math.MinInt64, math.MaxInt64}), rapid.Int64()).Draw(t, kind)
 }

@@ -210,6 +210,10 @@ func length(data any) (n int, ok bool) {
 		return len(v), true
 	case [][]uint64:
 		return len(v), true
+	case [][]uint16:
+		return len(v), true
+	case []map[string]uint64:
+		return len(v), true
 	}
 	return 0, false
 }

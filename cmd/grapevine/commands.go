@@ -13,6 +13,7 @@ func commands() []*cobra.Command {
 		newReportCommand(),
 		newExplainCommand(),
 		newBacktestCommand(),
+		newVerifyCommand(),
 		newRewardsCommand(),
 		newDeadLettersCommand(),
 		newMigrateCommand(),

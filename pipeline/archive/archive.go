@@ -124,3 +124,10 @@ func unmark(value []byte) (number uint64, rest []byte, err error) {
 
 // listKey is the key of a batch's list.
 func listKey(number uint64) string { return "hot:" + strconv.FormatUint(number, 36) }
+
+// Unmark is a value that moves to the archive without the number of the batch that
+// wrote it, which goes before it as long as it is hot.
+func Unmark(value []byte) ([]byte, error) {
+	_, rest, err := unmark(value)
+	return rest, err
+}

@@ -102,7 +102,7 @@ func (r *run) process(ctx context.Context, b batch, j pipeline.Journal) error {
 	if err != nil {
 		return fmt.Errorf("batch %d [%d, %d): %w", b.bounds.Number, b.bounds.First, b.bounds.End, err)
 	}
-	letters, read := r.deadLetters(b, outcome.DeadLetters), len(b.records)
+	letters, offsets := r.deadLetters(b, outcome.DeadLetters), offsetsOf(b.records)
 	b.work, b.records = nil, nil // what is written holds what it needs of them
 	if r.Stage.Shared() {
 		if err := r.memory.ApplyShared(ctx, b.bounds, outcome.Shared); err != nil {
@@ -111,8 +111,10 @@ func (r *run) process(ctx context.Context, b batch, j pipeline.Journal) error {
 		clock.lap("apply")
 	}
 
-	// Write the books: one block a table, under a lease.
+	// Write the books: one block a table, under a lease, and last what became of
+	// every record.
 	blocks := append(outcome.Blocks, letters.blocks...)
+	blocks = append(blocks, account(b.bounds, offsets, outcome.Counts, blocks))
 	if err := r.Books.Write(ctx, b.bounds, r.source.Lease, blocks); err != nil {
 		return fmt.Errorf("write batch %d: %w", b.bounds.Number, err)
 	}
@@ -143,7 +145,7 @@ func (r *run) process(ctx context.Context, b batch, j pipeline.Journal) error {
 	r.last.number, r.last.end, r.last.time = b.bounds.Number, b.bounds.End, b.bounds.Time
 	r.committed, r.bound = b.bounds.First, true
 	r.done.Store(b.bounds.Number)
-	r.Metrics.batch(r.Stage.Topic(), read, outcome.Counts, r.Now().Sub(began))
+	r.Metrics.batch(r.Stage.Topic(), len(offsets), outcome.Counts, r.Now().Sub(began))
 	return nil
 }
 

@@ -231,7 +231,7 @@ func TestLoop_finishes_no_more_batches_at_once_than_may_be_in_flight(t *testing.
 		t.Fatalf("got %v, and %d blocks", err, len(w.books))
 	}
 	<-l.InFlight
-	if err := work(t.Context(), &worker{world: w, generation: 1}, wordStage{}, 2); len(w.books) != 1 {
+	if err := work(t.Context(), &worker{world: w, generation: 1}, wordStage{}, 2); len(w.books) != 2 { // of words, and of what became of each
 		t.Fatalf("got %v, and %d blocks", err, len(w.books))
 	}
 }

@@ -119,7 +119,7 @@ func (r *run) boundOnly(ctx context.Context, b pipeline.Bounds, before pipeline.
 	if before.Exists && before.Bounds.First == before.Bounds.End && before.Bounds.End == b.First && b.First < b.End {
 		asked.First++
 	}
-	written, err := r.Books.Has(ctx, asked, append(r.Stage.Tables(), lettersTable))
+	written, err := r.Books.Has(ctx, asked, append(r.Stage.Tables(), lettersTable, batchesTable))
 	if err != nil {
 		return place{}, fmt.Errorf("ask the books for [%d, %d): %w", b.First, b.End, err)
 	}

@@ -40,15 +40,21 @@ func accountPeriod(account string) string {
 	return unescaped(account[strings.LastIndexByte(account, '/')+1:])
 }
 
+// AccountOf takes the name of an account apart.
+func AccountOf(account string) (org, budget, currency, period string) {
+	parts := strings.Split(account, "/")
+	if len(parts) != 4 {
+		return "", "", "", ""
+	}
+	return unescaped(parts[0]), unescaped(parts[1]), unescaped(parts[2]), unescaped(parts[3])
+}
+
 // limitOf is what an account may come to now; nothing when the configuration no
 // longer has such a budget.
 func (l *Ledgers) limitOf(account string) int64 {
-	name := strings.Split(account, "/")
-	if len(name) != 4 {
-		return 0
-	}
-	b := l.budget(unescaped(name[0]), unescaped(name[1]))
-	if b == nil || b.Currency != unescaped(name[2]) || b.Period != kindOf(unescaped(name[3])) {
+	org, id, currency, period := AccountOf(account)
+	b := l.budget(org, id)
+	if b == nil || b.Currency != currency || b.Period != KindOf(period) {
 		return 0
 	}
 	return b.LimitMinor
@@ -62,8 +68,8 @@ func (l *Ledgers) budget(orgID, id string) *program.Budget {
 	return nil
 }
 
-// kindOf is the kind of a period, by its name.
-func kindOf(period string) program.Period {
+// KindOf is the kind of a period, by its name.
+func KindOf(period string) program.Period {
 	switch {
 	case period == string(program.Lifetime):
 		return program.Lifetime

@@ -1,0 +1,144 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/grapevinehq/grapevine/internal/enginetest"
+	"github.com/grapevinehq/grapevine/internal/golden"
+)
+
+// verified is what `grapevine verify` tells.
+type verified struct {
+	Total       uint64
+	Checks      []string
+	Skipped     []struct{ Check, Why string }
+	Differences []struct {
+		Check string
+		Total uint64
+		Found []struct {
+			OrgID     string `json:"org_id"`
+			ProgramID string `json:"program_id"`
+			Day       string
+			ID        string
+			Position  string
+			Text      string
+		}
+	}
+}
+
+// verify runs the command, which must end with an exit code.
+func (w *world) verify(code int, arguments ...string) verified {
+	w.t.Helper()
+	p := w.launch(append([]string{"verify", "--format", "json", "--patience", "60s"}, arguments...)...)
+	if got := p.exit(5 * time.Minute); got != code {
+		w.t.Fatalf("verify ended with %d, not %d:\n%s", got, code, p.said())
+	}
+	_, document, _ := strings.Cut(p.said(), "\n{")
+	var v verified
+	if err := json.Unmarshal([]byte("{"+document), &v); err != nil {
+		w.t.Fatalf("%v:\n%s", err, p.said())
+	}
+	return v
+}
+
+// agrees expects no difference, and nothing left out.
+func (w *world) agrees() {
+	w.t.Helper()
+	if v := w.verify(0); len(v.Skipped) > 0 {
+		w.t.Errorf("not compared: %v", v.Skipped)
+	}
+}
+
+// change carries out a statement on the books.
+func (w *world) change(statement string, arguments ...any) {
+	w.t.Helper()
+	conn, err := clickhouse.Open(&clickhouse.Options{
+		Addr: []string{w.clickHouse}, Auth: clickhouse.Auth{Database: w.database},
+		Settings: clickhouse.Settings{"mutations_sync": 2, "insert_deduplicate": 0},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Exec(w.t.Context(), statement, arguments...); err != nil {
+		w.t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func TestVerify_finds_what_was_changed(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	w := newWorld(t, enginetest.Kafka(t).Addr, 2, []byte(trafficPrograms))
+	w.settings["BATCH_MAX_EVENTS"] = "300"
+	w.createTopics()
+	g := newTraffic(seed)
+	g.members()
+	g.clicks(1500)
+	g.conversions(500)
+	w.publish(g.messages)
+	w.exitWhenIdle(4 * time.Minute)
+	w.agrees()
+
+	click := w.anyRow("clicks", "verdict = 'unique'")
+	w.change("ALTER TABLE clicks DELETE WHERE event_id = ? AND kafka_offset = ?", click["event_id"], click["kafka_offset"])
+	twice := w.anyRow("clicks", "kafka_offset > 100")
+	w.change("INSERT INTO clicks SELECT * REPLACE (now64() + INTERVAL 1 HOUR AS lease_until) FROM clicks WHERE event_id = ? AND kafka_offset = ?", twice["event_id"], twice["kafka_offset"])
+	judged := w.anyRow("clicks", "kafka_offset > 200 AND verdict = 'duplicate'")
+	w.change("ALTER TABLE clicks UPDATE verdict = 'bot' WHERE event_id = ? AND kafka_offset = ?", judged["event_id"], judged["kafka_offset"])
+	v := w.verify(1)
+	v.tells(t, "rows of clicks", click, "is missing")
+	v.tells(t, "rows of clicks", twice, "more often")
+	v.tells(t, "rows of clicks", judged, "is not what")
+	if len(v.Differences) != 1 || v.Total != 3 {
+		t.Errorf("3 clicks were changed, and %d differences are told: %+v", v.Total, v.Differences)
+	}
+	if other := w.verify(1, "--org", "other"); other.Total != 1 { // whose the missing one was, the books do not know
+		t.Errorf("another org has the differences %+v", other.Differences)
+	}
+
+	paid := w.anyRow("conversions", "verdict = 'attributed' AND amount_minor > 0")
+	w.change("ALTER TABLE conversions UPDATE amount_minor = amount_minor + 1 WHERE event_id = ? AND kafka_offset = ?", paid["event_id"], paid["kafka_offset"])
+	credit := w.anyRow("credits", "sequence = 0 AND role = 'referrer' AND conversion_id != '"+paid["conversion_id"].(string)+"'")
+	w.change("ALTER TABLE credits DELETE WHERE event_id = ?", credit["event_id"])
+	reward := w.anyRow("rewards", "sequence = 1 AND event_type = 'earned'")
+	w.change("ALTER TABLE rewards UPDATE amount_minor = amount_minor + 5 WHERE event_id = ?", reward["event_id"])
+	w.change("ALTER TABLE batches DELETE WHERE batch = 1 AND kafka_topic LIKE '%members'")
+	v = w.verify(1)
+	v.tells(t, "rows of conversions", paid, "is not what")
+	v.tells(t, "attributions", golden.Row{"event_id": paid["conversion_id"]}, "amounts by model")
+	v.tells(t, "credits", golden.Row{"event_id": credit["conversion_id"]}, "was not taken")
+	v.tells(t, "rewards", golden.Row{"event_id": reward["reward_id"]}, "does not follow")
+	v.tells(t, "program_daily", golden.Row{}, "reward_cost_minor")
+	v.tells(t, "batches", golden.Row{}, "batch 1")
+}
+
+// tells expects a check to name an event, with words of what is wrong.
+func (v *verified) tells(t *testing.T, check string, event golden.Row, text string) {
+	t.Helper()
+	for _, d := range v.Differences {
+		for _, found := range d.Found {
+			if d.Check == check && strings.Contains(fmt.Sprint(found), text) && (event["event_id"] == nil || found.ID == event["event_id"]) {
+				return
+			}
+		}
+	}
+	t.Errorf("%s does not tell %q of %v:\n%+v", check, text, event["event_id"], v.Differences)
+}
+
+// anyRow is the offset of some row, with the program of which it is.
+func (w *world) anyRow(table, where string) golden.Row {
+	w.t.Helper()
+	rows := w.query("SELECT * FROM " + table + " WHERE " + where + " ORDER BY kafka_partition, kafka_offset LIMIT 1")
+	if len(rows) == 0 {
+		w.t.Fatalf("%s has no row where %s", table, where)
+	}
+	return rows[0]
+}
