@@ -46,6 +46,10 @@ crowd: ## one conversion with very many referrers, timed (REFERRERS=20000)
 crash-matrix: ## kill a worker at every point of a batch, over every kind of input, in every way
 	CRASH_MATRIX=whole $(GO) test -run '^TestCrash_' -count 1 -timeout 2h -v ./internal/e2e
 
+.PHONY: judge
+judge: ## judge the books of an installation at rest by its topics and the contract (ARGS=--help)
+	$(GO) run ./internal/judge/cmd $(ARGS)
+
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint with the direction of dependencies
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }

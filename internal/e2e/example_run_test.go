@@ -74,6 +74,7 @@ func runExample(t *testing.T, partitions int) {
 	idle := time.Now()
 
 	w.checkExample(x, partitions == 1, idle)
+	w.judge(idle, x.programs(t, exampleBefore, false))
 }
 
 // checkExample judges the installation by its topics and its books.

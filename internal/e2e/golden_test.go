@@ -63,6 +63,7 @@ func goldenCase(t *testing.T, brokers string, partitions int) {
 	compareTables(w, books)
 	compareRewards(w, books)
 	compareViews(w, books)
+	w.judge(time.Time{})
 }
 
 func messages(events []golden.Event) []pipeline.Message {

@@ -1,9 +1,11 @@
 package judge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -67,22 +69,164 @@ func (i *installation) Topic(name string) string { return i.name(name) }
 // Try is Judge on any evidence; of the case it reads the programs and what stands
 // below them.
 func Try(ctx context.Context, c *Case, e Evidence) (Report, error) {
-	t := &trial{ctx: ctx, Evidence: e, most: c.Most, report: Report{Rows: map[string]int{}}}
-	if t.most == 0 {
-		t.most = 100
+	t, err := newTrial(ctx, c, e)
+	if err != nil {
+		return Report{}, fmt.Errorf("judge: %w", err)
 	}
-	for _, step := range []func() error{t.published} {
-		if err := step(); err != nil {
-			return t.report, fmt.Errorf("judge: %w", err)
-		}
+	if err := t.run(); err != nil {
+		return t.report, fmt.Errorf("judge: %w", err)
 	}
 	return t.report, nil
+}
+
+// run goes through the topics in the order in which they depend on each other.
+func (t *trial) run() error {
+	for _, step := range []func() error{
+		t.readBooked, t.readRevisions,
+		t.updates, t.clicks, t.conversionEvents, t.creditRowsBooked,
+		t.rewardEvents, t.fulfillmentEvents, t.judgeRewards, t.segmentEvents,
+		t.waitingRows, t.deadLetters, t.compareViews, t.published,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // trial is a case under way.
 type trial struct {
 	Evidence
-	ctx    context.Context
-	most   int
-	report Report
+	ctx      context.Context
+	most     int
+	skew     time.Duration
+	report   Report
+	catalogs []*catalog // the oldest first
+
+	letters letters
+	booked  map[letter]string // details of the table of dead letters
+	members map[string]*directory
+
+	taken   map[uint64]struct{} // clicks that were stored: what makes another one a redelivery
+	counted map[uint64]int64    // time of the click that was counted last
+	actors  map[uint64]string   // hashes of ip and user agent
+	hashes  map[string]uint64
+	touches touches
+	views   *views
+	names   map[string]string
+
+	revisions               map[string]int // of configurations: one more than the place of the catalog
+	rest                    int64
+	customers               map[uint64]*customer
+	conversionIDs, orderIDs claims
+	all                     []*conversion
+	found                   map[uint64]*conversion // by program and id
+	pending                 map[uint64][]*pending
+	queue                   []*pending
+	adjustments             map[place]Row
+	waits                   map[letter]*event
+	attributedIDs           map[string]string
+	turns                   int
+	lastClicks              map[[3]string]int64 // times of the last clicks, by org, referrer and partition
+	lastly                  map[[2]string][]int64
+	stats                   map[[2]string]*stats
+	rewards                 map[string]*standing // by org and id
+	wants                   map[string]*want
+	sums                    map[string]*sum
+	bounds                  *limits
+	models                  map[string][]string // that a program names in any version
+}
+
+func newTrial(ctx context.Context, c *Case, e Evidence) (*trial, error) {
+	t := &trial{
+		ctx: ctx, Evidence: e, most: cmp.Or(c.Most, 100), skew: cmp.Or(c.MaxFutureSkew, 10*time.Minute), report: Report{Rows: map[string]int{}},
+		letters: letters{map[letter]digest{}, map[letter]digest{}}, members: map[string]*directory{},
+		taken: map[uint64]struct{}{}, counted: map[uint64]int64{}, actors: map[uint64]string{}, hashes: map[string]uint64{},
+		touches: touches{by: map[uint64]int32{}}, names: map[string]string{}, views: newViews(),
+		revisions: map[string]int{}, customers: map[uint64]*customer{}, found: map[uint64]*conversion{}, pending: map[uint64][]*pending{},
+		conversionIDs: newClaims(), orderIDs: newClaims(), adjustments: map[place]Row{}, waits: map[letter]*event{}, attributedIDs: map[string]string{},
+		models: map[string][]string{}, lastClicks: map[[3]string]int64{}, lastly: map[[2]string][]int64{},
+		rewards: map[string]*standing{}, wants: map[string]*want{}, sums: map[string]*sum{},
+	}
+	if !c.Rest.IsZero() {
+		t.rest = c.Rest.UnixMilli()
+	}
+	for _, path := range append(slices.Clone(c.Earlier), c.Programs) {
+		catalog, err := readPrograms(path)
+		if err != nil {
+			return nil, err
+		}
+		t.catalogs = append(t.catalogs, catalog)
+		t.note(catalog)
+	}
+	return t, nil
+}
+
+// note keeps the models of each program, over all versions and states of the files:
+// what binds a customer is needed by each that comes later.
+func (t *trial) note(c *catalog) {
+	for _, o := range c.orgs {
+		for _, p := range o.programs {
+			of := o.id + "/" + p.id
+			for _, v := range p.versions {
+				for _, model := range append(v.Attribution.Shadow, v.Attribution.Model) {
+					if !slices.Contains(t.models[of], model) {
+						t.models[of] = append(t.models[of], model)
+					}
+				}
+			}
+		}
+	}
+}
+
+// newest is the catalog that decided last.
+func (t *trial) newest() *catalog { return t.catalogs[len(t.catalogs)-1] }
+
+// intern keeps one copy of a text that comes often.
+func (t *trial) intern(text string) string {
+	if one, ok := t.names[text]; ok {
+		return one
+	}
+	t.names[text] = text
+	return text
+}
+
+// inputs reads an input topic and counts its events.
+func (t *trial) inputs(topic string) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for r, err := range t.Records(t.ctx, topic) {
+			t.report.Events++
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+func (t *trial) readBooked() (err error) {
+	t.booked, err = t.lettersBooked()
+	return err
+}
+
+// readRevisions finds which catalog each recorded configuration is.
+func (t *trial) readRevisions() error {
+	for row, err := range t.rows("configurations") {
+		if err != nil {
+			return err
+		}
+		t.revisions[row.text("config_revision")] = t.revision(row.text("source")) + 1
+	}
+	return nil
+}
+
+// judgeRewards holds the rewards against the rules, once everything else is known.
+func (t *trial) judgeRewards() error {
+	t.stats = t.figuresOf()
+	t.lastEvents()
+	t.expectations()
+	t.compareRewards()
+	t.dueRewards()
+	t.grantsMissing()
+	t.bounds.atRest()
+	return nil
 }

@@ -19,6 +19,9 @@ const (
 	topicDeadLetters  = "referral.dead-letters"
 )
 
+// inputs are the topics that dead letters come of.
+var inputs = []string{topicClicks, topicConversions, topicMembers, topicFulfillments, topicCredits}
+
 // published sees to it that equal ids are equal bytes wherever something was
 // published twice (contract §5). An id is unique with its source.
 func (t *trial) published() error {

@@ -1,0 +1,117 @@
+package judge
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// fulfillmentEvents judges what was told of rewards: each event of a known reward is
+// a row, the others wait.
+func (t *trial) fulfillmentEvents() error {
+	table := t.beside("fulfillments")
+	taken := map[uint64]bool{}
+	for r, err := range t.inputs(topicFulfillments) {
+		if err != nil {
+			return err
+		}
+		row := table.one(r.place())
+		e, ok := t.decode(topicFulfillments, &r)
+		key := e.place.String()
+		again := name(strconv.Itoa(e.partition), e.org, e.source, e.id, e.program, e.key)
+		refused := ""
+		switch {
+		case !ok:
+			refused = "invalid"
+		case t.newest().orgs[e.org] == nil || t.newest().orgs[e.org].programs[e.program] == nil:
+			refused = "unknown_program"
+		case taken[again]:
+			t.none("fulfillments", key, redelivered, row)
+			continue
+		}
+		if refused != "" {
+			t.letters.expect(topicFulfillments, e.place, r.digest(), refused)
+			t.none("fulfillments", key, refused, row)
+			continue
+		}
+		s := t.rewards[e.org+"/"+e.texts["reward_id"]]
+		if s == nil || s.first == nil || s.first.program != e.program {
+			t.none("fulfillments", key, "the reward is not known", row)
+			t.unknownReward(&r, e)
+			continue
+		}
+		taken[again] = true
+		t.fulfil(e, s, row)
+	}
+	return table.finish()
+}
+
+// unknownReward waits, as adjustments do.
+func (t *trial) unknownReward(r *Record, e *event) {
+	l := letter{topicFulfillments, e.place, "unknown_reward"}
+	if _, booked := t.booked[l]; booked && (t.rest == 0 || t.rest-e.written >= patience) {
+		t.letters.expect(l.topic, e.place, r.digest(), l.reason)
+		return
+	}
+	t.waits[letter{topicFulfillments, e.place, ""}] = e
+}
+
+func (t *trial) fulfil(e *event, s *standing, row Row) {
+	d := &s.first.data
+	want := e.textsOf(e.row(t.Topic(topicFulfillments)), "reward_id", "external_id", "decision", "actor", "reason")
+	want["event_type"] = strings.TrimSuffix(strings.TrimPrefix(e.kind, "referral.reward."), ".v1")
+	want["beneficiary_id"], want["currency"], want["unit"] = d.BeneficiaryID, d.Currency, d.Unit
+	t.compare("fulfillments", e.place.String(), want, row)
+	if row == nil {
+		return
+	}
+	if n := row.number("amount_minor") + row.number("quantity"); e.kind == typeFulfilled {
+		s.fulfilled += n
+		if n < 0 || s.fulfilled > s.earned {
+			t.differ("fulfillments", e.place.String(), fmt.Sprint("at most what was earned: ", s.earned), s.fulfilled)
+		}
+	} else if n != 0 {
+		t.differ("fulfillments", e.place.String(), "no amount", n)
+	}
+	switch e.texts["decision"] {
+	case "approve":
+		s.allowed = true
+	case "reject", "reverse":
+		s.rejected = true
+	}
+}
+
+// held over: nothing that was due at rest is pending, but for whom the newest update
+// bans (§5, §9 (42)).
+func (t *trial) dueRewards() {
+	for _, s := range t.rewards {
+		if s.first == nil || s.net == 0 || s.approved {
+			continue
+		}
+		due, _ := instant(s.first.data.AvailableAt)
+		if s.allowed {
+			t.differ("rewards", s.key(), "approved: a person said so", s.last.data.Status)
+		}
+		if t.rest == 0 || due > t.rest || t.newestOf(s.first.org, s.first.data.BeneficiaryID).banned() {
+			continue
+		}
+		t.differ("rewards", s.key(), "approved: the hold ended at "+s.first.data.AvailableAt, s.last.data.Status)
+	}
+	for _, s := range t.rewards {
+		if s.first == nil || !s.approved {
+			continue
+		}
+		if due, _ := instant(s.first.data.AvailableAt); t.rest != 0 && due > t.rest && !s.allowed {
+			t.differ("rewards", s.key(), "pending until "+s.first.data.AvailableAt, "approved")
+		}
+	}
+}
+
+// newestOf is the newest update of a member.
+func (t *trial) newestOf(org, id string) *update {
+	h := t.directory(org).members[id]
+	if h == nil || len(h.updates) == 0 {
+		return nil
+	}
+	return h.updates[len(h.updates)-1]
+}
