@@ -58,6 +58,12 @@ func compareWorlds(want, got *world) {
 	// conversions are equal event by event.
 	const single = "SELECT * FROM rewards WHERE program_id = 'shop'"
 	same(got.t, "rewards", want.query(single), got.query(single), []string{"event_id"}, slices.Concat(byWorker, own, []string{"time"})...) // their time is when they were decided
+	compareFigures(want, got)
+}
+
+// compareFigures compares what the views tell, and what is left of rewards.
+func compareFigures(want, got *world) {
+	got.t.Helper()
 	compareNets(want, got)
 	for view, key := range map[string][]string{
 		"SELECT * FROM program_hourly":  {"org_id", "program_id", "hour"},
@@ -65,7 +71,7 @@ func compareWorlds(want, got *world) {
 		"SELECT * FROM program_daily":   {"org_id", "program_id", "day"},
 		"SELECT * FROM program_totals":  {"org_id", "program_id"},
 		"SELECT * FROM referrer_totals": {"org_id", "program_id", "referrer_id"},
-		"SELECT org_id, program_id, beneficiary_id, currency, unit, net FROM reward_balances WHERE net != 0": {"org_id", "program_id", "beneficiary_id", "currency", "unit"},
+		"SELECT org_id, program_id, beneficiary_id, currency, unit, net, pending, approved, held FROM reward_balances WHERE net != 0": {"org_id", "program_id", "beneficiary_id", "currency", "unit"},
 	} {
 		rows, other := want.steady(view, key), got.query(view)
 		if len(rows) == 0 {

@@ -8,7 +8,7 @@ import (
 )
 
 // Arm puts points around what a loop looks up, journals, claims, draws, shares,
-// writes and publishes.
+// writes, publishes and gives back.
 func Arm(l *loop.Loop) {
 	if !On {
 		return

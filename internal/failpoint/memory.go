@@ -62,6 +62,11 @@ func (m memory) Fill(ctx context.Context, b pipeline.Bounds, facts, record []byt
 	return j, err
 }
 
+// Give implements pipeline.Budgets.
+func (m memory) Give(ctx context.Context, b pipeline.Bounds, gives []pipeline.Draw) error {
+	return around(ctx, placeOf(m.topic, b)+"give", func(ctx context.Context) error { return m.Memory.Give(ctx, b, gives) })
+}
+
 // ApplyShared implements pipeline.Memory.
 func (m memory) ApplyShared(ctx context.Context, b pipeline.Bounds, sets []pipeline.SharedSet) error {
 	return around(ctx, placeOf(m.topic, b)+"share", func(ctx context.Context) error { return m.Memory.ApplyShared(ctx, b, sets) })
