@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/grapevinehq/grapevine/pipeline/event"
 )
@@ -70,6 +71,14 @@ func Structured(topic string, key, value []byte) Message {
 }
 
 var structured = []MessageHeader{{Key: event.ContentType, Value: []byte(event.StructuredContentType)}}
+
+// Grow gives columns room for n more values each, so that they need not be copied
+// again and again while they are filled.
+func Grow[T any](n int, columns ...*[]T) {
+	for _, c := range columns {
+		*c = slices.Grow(*c, n)
+	}
+}
 
 // DeadLetter says why the record at Index of a batch was refused. What is known
 // of the event stands in the books; its payload does not.

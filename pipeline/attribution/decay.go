@@ -48,9 +48,10 @@ func halved(age, half uint64) *big.Int {
 	// The fraction rest/half, fractionBits binary digits of it.
 	hi, lo := rest>>(64-fractionBits), rest<<fractionBits
 	fraction, _ := bits.Div64(hi, lo, half)
+	product := new(big.Int) // its own, so that it is made once
 	for k := range fractionBits {
 		if fraction>>(fractionBits-1-k)&1 == 1 {
-			weight.Mul(weight, roots[k]).Rsh(weight, decayBits)
+			weight.Rsh(product.Mul(weight, roots[k]), decayBits)
 		}
 	}
 	return weight.Rsh(weight, uint(whole))

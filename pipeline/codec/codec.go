@@ -8,13 +8,15 @@
 package codec
 
 import (
+	"bytes"
 	"math"
+	"sync"
 
 	"github.com/fxamacker/cbor/v2"
 )
 
 var (
-	encoding = must(cbor.CoreDetEncOptions().EncMode())
+	encoding = must(cbor.CoreDetEncOptions().UserBufferEncMode())
 	decoding = must(cbor.DecOptions{
 		MaxArrayElements: math.MaxInt32,
 		MaxMapPairs:      math.MaxInt32,
@@ -24,6 +26,22 @@ var (
 
 // Marshal encodes a value.
 func Marshal(v any) ([]byte, error) { return encoding.Marshal(v) }
+
+// MarshalVersion encodes a value behind a byte that tells the version of its
+// encoding.
+func MarshalVersion(version byte, v any) ([]byte, error) {
+	b := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(b)
+	b.Reset()
+	b.WriteByte(version)
+	if err := encoding.MarshalToBuffer(v, b); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(b.Bytes()), nil
+}
+
+// buffers hold values while they grow.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // Unmarshal reads what Marshal wrote.
 func Unmarshal(b []byte, v any) error { return decoding.Unmarshal(b, v) }

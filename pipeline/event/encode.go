@@ -46,8 +46,17 @@ func OrgSource(orgID string) string { return "grapevine/" + orgID }
 
 // JoinID makes an event id of segments, each percent-encoded as a segment of a
 // URL's path (§9 (31)).
-func JoinID(segments ...string) string {
+func JoinID(segments ...string) string { return PrefixedID("", segments...) }
+
+// PrefixedID is [JoinID] behind a prefix that is taken as it is.
+func PrefixedID(prefix string, segments ...string) string {
+	size := len(prefix)
+	for _, s := range segments {
+		size += len(s) + len("/")
+	}
 	var b strings.Builder
+	b.Grow(size)
+	b.WriteString(prefix)
 	for i, s := range segments {
 		if i > 0 {
 			b.WriteByte('/')

@@ -62,7 +62,7 @@ func TestPartAmong_of_as_many_sizes_as_there_can_be(t *testing.T) {
 	}
 	for _, total := range []int64{1, 999, 123_457, 500_000, 1 << 62} {
 		parts := Split(total, shares)
-		for i := range parts {
+		for i := 0; i < len(parts); i += 101 {
 			if got := PartAmong(total, shares[i], slices.Values(counted(shares, i))); got != parts[i] {
 				t.Fatalf("part %d of %d is %d, not %d", i, total, got, parts[i])
 			}

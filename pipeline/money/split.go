@@ -65,9 +65,11 @@ func SplitBig(total int64, weights []*big.Int) []int64 {
 	}
 	amount, left := big.NewInt(total), total
 	remainders := make([]*big.Int, len(weights))
+	product, quotient := new(big.Int), new(big.Int)
 	for i, w := range weights {
-		quotient, remainder := new(big.Int).QuoRem(new(big.Int).Mul(amount, w), sum, new(big.Int))
-		parts[i], remainders[i] = quotient.Int64(), remainder
+		remainders[i] = new(big.Int)
+		quotient.QuoRem(product.Mul(amount, w), sum, remainders[i])
+		parts[i] = quotient.Int64()
 		left -= parts[i]
 	}
 	for _, i := range byRemainder(len(weights), func(a, b int) int { return remainders[b].Cmp(remainders[a]) })[:left] {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/money"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 )
@@ -30,7 +31,7 @@ type Account struct {
 // accountName names one period of a budget. The currency is part of it: another
 // one begins another account.
 func accountName(org, budget, currency, period string) string {
-	return path(org, budget, currency, period)
+	return event.JoinID(org, budget, currency, period)
 }
 
 func accountKey(account string) string { return "u/" + account }

@@ -13,13 +13,7 @@ const (
 	formatBefore = 1
 )
 
-func encode(v any) ([]byte, error) {
-	body, err := codec.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	return append([]byte{format}, body...), nil
-}
+func encode(v any) ([]byte, error) { return codec.MarshalVersion(format, v) }
 
 func decode(data []byte, v any) error {
 	if len(data) == 0 || data[0] != format && data[0] != formatBefore {

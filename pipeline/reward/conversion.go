@@ -5,7 +5,7 @@ import "github.com/grapevinehq/grapevine/pipeline/program"
 // rewards moves the per_conversion rewards without brackets to what the credit
 // makes of them.
 func (b *booking) rewards() {
-	for _, rule := range b.rules() {
+	for _, rule := range b.passed {
 		if rule.Type != program.PerConversion {
 			continue
 		}

@@ -17,7 +17,8 @@ type booking struct {
 	version  *program.Version // of the conversion's time
 	entryKey string
 	entry    *Entry
-	moves    []step // of rewards that a limit or budget bounds, in order
+	passed   []*program.Rule // rules of the version whose filters the credit passed
+	moves    []step          // of rewards that a limit or budget bounds, in order
 }
 
 // Knows tells whether the ledger's entry of a credit's conversion is loaded and
@@ -69,7 +70,7 @@ func (b *booking) changes() []shift {
 	if entry == nil {
 		entry = new(Entry)
 	}
-	for _, rule := range b.rules() {
+	for _, rule := range b.passed {
 		switch {
 		case rule.Type == program.Tiers && b.credit.Role == event.RoleReferrer:
 			all = append(all, b.shift(entry, rule, nil))
@@ -129,18 +130,18 @@ func names(all []shift, p Part) bool {
 	return false
 }
 
-// rules are those of the conversion's version whose filters the credit passed.
-func (b *booking) rules() []*program.Rule {
-	if b.version == nil {
+// rules are those of a version whose filters a credit passed.
+func rules(of *program.Version, c *event.Credit) []*program.Rule {
+	if of == nil {
 		return nil
 	}
-	var rules []*program.Rule
-	for _, r := range b.version.Rules {
-		if passed(b.credit, r) {
-			rules = append(rules, r)
+	var list []*program.Rule
+	for _, r := range of.Rules {
+		if passed(c, r) {
+			list = append(list, r)
 		}
 	}
-	return rules
+	return list
 }
 
 // mine tells whether a per_conversion reward goes to the credit's side.
@@ -244,7 +245,7 @@ func (b *booking) missingMember(missing []string) []string {
 // credit's rules may ask: they are needed as soon as a reward moves.
 func (b *booking) missingBounds(missing []string) []string {
 	c := b.credit
-	for _, rule := range b.rules() {
+	for _, rule := range b.passed {
 		for _, part := range limitParts(nil, b.program, b.version, rule.ID, c.ConversionTime) {
 			missing = b.ledgers.limits.want(missing, limitKey(c.OrgID, c.BeneficiaryID, c.ProgramID, rule.ID, part.Period, part.Currency))
 		}

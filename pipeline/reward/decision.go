@@ -53,7 +53,7 @@ func (t *Taking) remember(s *spot, id uint64) {
 
 func decisionID(d *event.RewardDecision) uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(path(d.Source, d.EventID)))
+	_, _ = h.Write([]byte(event.JoinID(d.Source, d.EventID)))
 	return h.Sum64()
 }
 

@@ -20,7 +20,7 @@ type Given struct {
 	Rewards []Reward `cbor:"4,keyasint"`
 }
 
-func grantsKey(p Person) string { return "g/" + path(p.OrgID, p.ID) }
+func grantsKey(p Person) string { return event.PrefixedID("g/", p.OrgID, p.ID) }
 
 func (g *Grants) of(programID, rule string) *Given {
 	for i := range g.Given {

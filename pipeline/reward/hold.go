@@ -1,8 +1,10 @@
 package reward
 
+import "github.com/grapevinehq/grapevine/pipeline/event"
+
 // parkedAt is the queue of a member's rewards that are due and stay pending
 // because the member is banned.
-func parkedAt(p Person) string { return "q/p/" + path(p.OrgID, p.ID) }
+func parkedAt(p Person) string { return event.PrefixedID("q/p/", p.OrgID, p.ID) }
 
 // await lets a reward that became pending wait for the end of its hold, and one
 // that is pending no more wait no longer.

@@ -1,11 +1,11 @@
 package reward
 
 import (
-	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/grapevinehq/grapevine/pipeline/event"
 )
 
 // Namespace of reward ids: UUIDv5(DNS, "grapevine") (contract §5).
@@ -32,18 +32,5 @@ func GrantID(org, program, rule, reward, member string) string {
 func StepTier(tier string, n int64) string { return tier + "+" + strconv.FormatInt(n, 10) }
 
 func id(segments ...string) string {
-	return uuid.NewSHA1(Namespace, []byte(path(segments...))).String()
-}
-
-// path joins segments as a URL path does (§9 (31): url.PathEscape), so that no
-// two lists of segments give one path.
-func path(segments ...string) string {
-	var b strings.Builder
-	for i, s := range segments {
-		if i > 0 {
-			b.WriteByte('/')
-		}
-		b.WriteString(url.PathEscape(s))
-	}
-	return b.String()
+	return uuid.NewSHA1(Namespace, []byte(event.JoinID(segments...))).String()
 }

@@ -23,6 +23,7 @@ func (l *Ledgers) TakeCredit(id string, c *event.Credit) *Taking {
 		if b.program != nil {
 			b.version, _ = b.program.At(c.ConversionTime)
 		}
+		b.passed = rules(b.version, c)
 		return b.book
 	})
 }

@@ -140,10 +140,10 @@ type Chain struct {
 // Keys of a ledger's values, relative to the partition's memory. The
 // beneficiary is in each, so no two ledgers share a value.
 
-func lifetimeKey(p Person) string { return "s/" + path(p.OrgID, p.ID) }
+func lifetimeKey(p Person) string { return event.PrefixedID("s/", p.OrgID, p.ID) }
 
 func entryKey(p Person, programID, conversion string, role event.Role) string {
-	return "c/" + path(p.OrgID, p.ID, programID, conversion, string(role))
+	return event.PrefixedID("c/", p.OrgID, p.ID, programID, conversion, string(role))
 }
 
 // EntryKey is the key of what is known of a credit's conversion.
@@ -158,15 +158,15 @@ func GrowsWithConversions(key string) bool {
 }
 
 func tallyKey(p Person, programID string, of *Part) string {
-	return "t/" + path(p.OrgID, p.ID, programID, of.Rule, of.Period)
+	return event.PrefixedID("t/", p.OrgID, p.ID, programID, of.Rule, of.Period)
 }
 
 func stepKey(p Person, programID string, of *Part, tier string) string {
-	return "r/" + path(p.OrgID, p.ID, programID, of.Rule, of.Period, tier)
+	return event.PrefixedID("r/", p.OrgID, p.ID, programID, of.Rule, of.Period, tier)
 }
 
 func chainKey(p Person, programID string, of *Part, role event.Role) string {
-	return "b/" + path(p.OrgID, p.ID, programID, of.Rule, of.Reward, of.Period, string(role))
+	return event.PrefixedID("b/", p.OrgID, p.ID, programID, of.Rule, of.Reward, of.Period, string(role))
 }
 
 // reward finds the state of a per_conversion reward.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/money"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 )
@@ -34,7 +35,7 @@ type LimitPart struct {
 }
 
 func limitKey(org, beneficiary, program, rule, period, currency string) string {
-	return "l/" + path(org, beneficiary, program, rule, period, currency)
+	return event.PrefixedID("l/", org, beneficiary, program, rule, period, currency)
 }
 
 // waitingAt and queuedAt are a limit's own queue, and the queue of those that it

@@ -34,7 +34,7 @@ type Membership struct {
 	Events  int64  `cbor:"3,keyasint"` // entered and left so far
 }
 
-func memberKey(p Person) string { return "m/" + path(p.OrgID, p.ID) }
+func memberKey(p Person) string { return event.PrefixedID("m/", p.OrgID, p.ID) }
 
 // change takes a member's update, unless a newer one is known.
 func (t *Taking) change(m *event.MemberChanged) bool {

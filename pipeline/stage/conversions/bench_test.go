@@ -36,9 +36,8 @@ func BenchmarkStage(b *testing.B) {
 	const size = 2000
 	x := &indexed{newWorld(b, golden.Programs(), 1), map[string][]attribution.Touch{}}
 	const at = 1746000000000
-	w := &worker{options: x.stage.options, session: &pipeline.Session{Memory: x.parts[0]}}
+	w := x.parts[0].worker.(*worker)
 	w.options.Touches, w.options.Directory = x, x
-	w.taken = x.parts[0].worker.(*worker).taken
 	var facts, journal, state, offset int
 	for b.Loop() {
 		b.StopTimer()

@@ -14,6 +14,16 @@ type books struct {
 	waiting      waitingRows
 }
 
+// grow makes room for the rows of decisions.
+func (b *books) grow(decisions []decision) {
+	credits := 0
+	for i := range decisions {
+		credits += len(decisions[i].Credits)
+	}
+	b.conversions.grow(len(decisions))
+	b.attributions.grow(credits)
+}
+
 // add adds the rows of one decision.
 func (b *books) add(k *work, d *decision, e *entry) {
 	at := place{k.bounds.Partition.Topic, k.bounds.Partition.ID, k.records[d.Index].Offset}
@@ -59,6 +69,12 @@ type origin struct {
 	orgID, programID, eventID, source, topic []string
 	time, offset                             []int64
 	partition                                []int32
+}
+
+func (o *origin) grow(n int) {
+	pipeline.Grow(n, &o.orgID, &o.programID, &o.eventID, &o.source, &o.topic)
+	pipeline.Grow(n, &o.time, &o.offset)
+	pipeline.Grow(n, &o.partition)
 }
 
 func (o *origin) add(orgID, programID, eventID, source string, time int64, at place) {

@@ -167,17 +167,20 @@ func (f *facts) takeAll(reads *reads, values [][]byte) error {
 // reads collects keys of the memory, each once.
 type reads struct {
 	prefixes, names, keys []string
-	seen                  map[string]bool
+	seen                  map[read]bool
 }
+
+// read is one key, as it is asked for.
+type read struct{ prefix, name string }
 
 func (r *reads) add(prefix, name string) {
 	if r.seen == nil {
-		r.seen = make(map[string]bool)
+		r.seen = make(map[read]bool)
 	}
-	if r.seen[prefix+name] {
+	if r.seen[read{prefix, name}] {
 		return
 	}
-	r.seen[prefix+name] = true
+	r.seen[read{prefix, name}] = true
 	r.prefixes = append(r.prefixes, prefix)
 	r.names = append(r.names, name)
 	r.keys = append(r.keys, memoryKey(prefix, name))

@@ -9,13 +9,18 @@ import (
 
 // name joins ids so that no two lists have the same name: each behind its length.
 func name(parts ...string) string {
-	var b []byte
+	size := 0
 	for _, p := range parts {
-		b = strconv.AppendInt(b, int64(len(p)), 10)
-		b = append(b, ':')
-		b = append(b, p...)
+		size += len(p) + len("1000:")
 	}
-	return string(b)
+	var b strings.Builder
+	b.Grow(size)
+	for _, p := range parts {
+		b.WriteString(strconv.Itoa(len(p)))
+		b.WriteByte(':')
+		b.WriteString(p)
+	}
+	return b.String()
 }
 
 // The values that the partition's own memory holds, one a key:

@@ -16,6 +16,7 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 	var b books
 	counts := make(map[pipeline.Count]int)
 	var taken []recall.Entry
+	b.grow(k.record.Decisions)
 	for i := range k.record.Letters {
 		o.DeadLetters = append(o.DeadLetters, k.late(&k.record.Letters[i]))
 		counts[pipeline.Count{Type: event.TypeAdjustment, Verdict: k.record.Letters[i].Reason}]++

@@ -20,6 +20,19 @@ type conversionRows struct {
 	margin                                                                                   []*float64
 }
 
+func (r *conversionRows) grow(n int) {
+	r.origin.grow(n)
+	pipeline.Grow(n, &r.conversionID, &r.customerID, &r.visitorID, &r.clickID, &r.emailHash, &r.kind, &r.name, &r.orderID, &r.couponCode,
+		&r.verdict, &r.reason, &r.originalCurrency, &r.currency, &r.version, &r.revision)
+	pipeline.Grow(n, &r.originalAmount, &r.amount)
+	pipeline.Grow(n, &r.day)
+	pipeline.Grow(n, &r.metadata)
+	pipeline.Grow(n, &r.candidates, &r.skipped)
+	pipeline.Grow(n, &r.touchedAt)
+	pipeline.Grow(n, &r.clicksSeen, &r.membersSeen)
+	pipeline.Grow(n, &r.margin)
+}
+
 func (r *conversionRows) add(d *decision, c *event.Conversion, at place, revision string, known seen) {
 	r.addEnvelope(&c.Envelope, at)
 	r.conversionID = append(r.conversionID, c.ConversionID)
@@ -106,6 +119,16 @@ type attributionRows struct {
 	amount, first, last             []int64
 	day                             []int32
 	candidates, skipped             [][]string
+}
+
+func (r *attributionRows) grow(n int) {
+	r.origin.grow(n)
+	pipeline.Grow(n, &r.conversionID, &r.referrerID, &r.model)
+	pipeline.Grow(n, &r.paying)
+	pipeline.Grow(n, &r.ppm, &r.touches)
+	pipeline.Grow(n, &r.amount, &r.first, &r.last)
+	pipeline.Grow(n, &r.day)
+	pipeline.Grow(n, &r.candidates, &r.skipped)
 }
 
 func (r *attributionRows) add(d *decision, c *event.Conversion, at place) {

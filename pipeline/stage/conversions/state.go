@@ -133,13 +133,7 @@ const version = 1
 var errVersion = errors.New("written by another release: run that one, or a newer one")
 
 // encode writes a value behind the version.
-func encode(v any) ([]byte, error) {
-	body, err := codec.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	return append([]byte{version}, body...), nil
-}
+func encode(v any) ([]byte, error) { return codec.MarshalVersion(version, v) }
 
 // decode reads what encode wrote.
 func decode(b []byte, v any) error {

@@ -30,11 +30,11 @@ type clicks struct {
 const factsFormat = 2
 
 func (f *facts) encode() ([]byte, error) {
-	body, err := codec.Marshal(f)
+	b, err := codec.MarshalVersion(factsFormat, f)
 	if err != nil {
 		return nil, fmt.Errorf("encode the facts: %w", err)
 	}
-	return append([]byte{factsFormat}, body...), nil
+	return b, nil
 }
 
 // decode reads facts of a batch of n records.

@@ -103,20 +103,13 @@ func (b *work) messages() []pipeline.Message {
 	messages := make([]pipeline.Message, 0, len(b.standing.Rewards)+len(b.standing.Passages))
 	for i := range b.standing.Rewards {
 		r := &b.standing.Rewards[i]
-		messages = append(messages, message(TopicRewards, r.Event.OrgID+"/"+r.Event.BeneficiaryID, r.Value))
+		messages = append(messages, pipeline.Structured(TopicRewards, []byte(r.Event.OrgID+"/"+r.Event.BeneficiaryID), r.Value))
 	}
 	for i := range b.standing.Passages {
 		p := &b.standing.Passages[i]
-		messages = append(messages, message(TopicSegments, p.Passage.OrgID+"/"+p.Passage.MemberID, p.Value))
+		messages = append(messages, pipeline.Structured(TopicSegments, []byte(p.Passage.OrgID+"/"+p.Passage.MemberID), p.Value))
 	}
 	return messages
-}
-
-func message(topic, key string, value []byte) pipeline.Message {
-	return pipeline.Message{
-		Topic: topic, Key: []byte(key), Value: value,
-		Headers: []pipeline.MessageHeader{{Key: event.ContentType, Value: []byte(event.StructuredContentType)}},
-	}
 }
 
 func (b *work) deadLetters() []pipeline.DeadLetter {

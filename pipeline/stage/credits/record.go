@@ -50,11 +50,11 @@ type letter struct {
 }
 
 func (r *record) encode() ([]byte, error) {
-	body, err := codec.Marshal(r)
+	b, err := codec.MarshalVersion(recordFormat, r)
 	if err != nil {
 		return nil, fmt.Errorf("encode the record of %d inputs: %w", len(r.Verdicts), err)
 	}
-	return append([]byte{recordFormat}, body...), nil
+	return b, nil
 }
 
 // decode reads a record of a batch of n input records.
@@ -96,6 +96,15 @@ func (r *record) check(n int) error {
 		}
 	}
 	return nil
+}
+
+// grow makes room for what inputs made.
+func (r *record) grow(tasks []*task) {
+	n := 0
+	for _, t := range tasks {
+		n += len(t.taking.Events)
+	}
+	r.Rewards = slices.Grow(r.Rewards, n)
 }
 
 // add renders what an input made.

@@ -15,13 +15,22 @@ type origin struct {
 	partition                          []int32
 }
 
+func (o *origin) grow(n int) {
+	pipeline.Grow(n, &o.org, &o.program, &o.event, &o.source, &o.topic)
+	pipeline.Grow(n, &o.time, &o.offset)
+	pipeline.Grow(n, &o.partition)
+}
+
 func (o *origin) add(b *work, index int, org, program, id string, ms int64) {
-	offset, source := b.bounds.First, event.OrgSource(org)
+	offset := b.bounds.First
 	if index != clock {
 		offset = b.records[index].Offset
 	}
+	var source string
 	if program != "" {
 		source = event.Source(org, program)
+	} else {
+		source = event.OrgSource(org)
 	}
 	o.org = append(o.org, org)
 	o.program = append(o.program, program)
@@ -86,6 +95,11 @@ func (b *work) creditRows() pipeline.Block {
 	var counts []uint8
 	var shares, peers [][]int64
 	var rules [][]string
+	at.grow(len(b.inputs))
+	for j := range texts {
+		pipeline.Grow(len(b.inputs), &texts[j])
+		pipeline.Grow(len(b.inputs), &numbers[j])
+	}
 	for i, v := range b.standing.Verdicts {
 		if v != verdictTaken || b.inputs[i].Type != event.TypeCredit {
 			continue
@@ -123,6 +137,13 @@ func (b *work) rewardRows() pipeline.Block {
 	var texts [16][]string
 	var numbers [9][]int64
 	var days []int32
+	at.grow(len(b.standing.Rewards))
+	for j := range texts {
+		pipeline.Grow(len(b.standing.Rewards), &texts[j])
+	}
+	for j := range numbers {
+		pipeline.Grow(len(b.standing.Rewards), &numbers[j])
+	}
 	for i := range b.standing.Rewards {
 		r := &b.standing.Rewards[i]
 		e := &r.Event

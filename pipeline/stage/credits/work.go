@@ -228,6 +228,7 @@ func (b *work) Claim(ctx context.Context) error {
 // Decide renders the events as they will be published.
 func (b *work) Decide() error {
 	b.decided = record{Verdicts: make([]byte, len(b.inputs)), Moves: b.moves}
+	b.decided.grow(b.following.tasks)
 	for _, t := range b.following.tasks {
 		if t.index != clock {
 			b.decided.Verdicts[t.index] = t.verdict()
