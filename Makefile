@@ -50,6 +50,10 @@ crash-matrix: ## kill a worker at every point of a batch, over every kind of inp
 judge: ## judge the books of an installation at rest by its topics and the contract (ARGS=--help)
 	$(GO) run ./internal/judge/cmd $(ARGS)
 
+.PHONY: rolling
+rolling: ## restart four workers one by one under load, and measure for how long a partition stands still (STALL=5s)
+	GRAPEVINE_STALL=$${STALL:-5s} $(GO) test -run '^TestRolling_' -count 1 -v ./internal/e2e
+
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint with the direction of dependencies
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }

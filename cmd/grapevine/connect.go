@@ -29,7 +29,7 @@ func openKafka(s *config.Settings, log *slog.Logger) (*consumers.Cluster, error)
 		},
 		SessionTimeout: s.Kafka.SessionTimeout, RebalanceTimeout: s.Kafka.RebalanceTimeout,
 		Heartbeat: s.Kafka.HeartbeatInterval,
-		Grace:     s.ShutdownTimeout,
+		Grace:     s.ShutdownTimeout - leavingTakes(s.ShutdownTimeout),
 		Log:       log,
 	})
 }

@@ -41,6 +41,7 @@ A worker waits for engines that are away, and says so in its log and at /readyz.
 				return err
 			}
 			defer stop()
+			defer endInTime(cmd.Context(), settings.ShutdownTimeout, log)()
 			return runWorker(cmd.Context(), settings, log, idle)
 		},
 	}
