@@ -60,6 +60,7 @@ type Books struct {
 	visitors gather[attribution.VisitorQuery, []attribution.Touch]
 	clickIDs gather[attribution.ClickQuery, []attribution.Touch]
 	archives gather[archive.Query, []byte]
+	claims   gather[conversions.ClaimQuery, bool]
 
 	mu     sync.Mutex
 	tables map[string]*table // what is known of each table's columns
@@ -92,7 +93,7 @@ func Open(o Options) (*Books, error) {
 		return nil, fmt.Errorf("open ClickHouse at %v: %w", o.Addr, err)
 	}
 	b := &Books{options: o, conn: conn, tables: make(map[string]*table)}
-	b.visitors.query, b.clickIDs.query, b.archives.query = b.byVisitor, b.byClickID, b.archived
+	b.visitors.query, b.clickIDs.query, b.archives.query, b.claims.query = b.byVisitor, b.byClickID, b.archived, b.claimed
 	return b, nil
 }
 

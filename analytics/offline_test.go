@@ -49,6 +49,12 @@ func TestBooks_answer_as_the_tables_of_a_run_in_one_process(t *testing.T) {
 	for _, row := range r.Rows("conversions") {
 		ids = append(ids, conversions.ConversionQuery{OrgID: row["org_id"].(string), ProgramID: row["program_id"].(string), ConversionID: row["conversion_id"].(string)})
 	}
+	var claims []conversions.ClaimQuery
+	for _, row := range r.Rows("conversions") {
+		org, program, kind := row["org_id"].(string), row["program_id"].(string), event.Kind(row["kind"].(string))
+		claims = append(claims, conversions.ClaimQuery{OrgID: org, ProgramID: program, ID: row["conversion_id"].(string)},
+			conversions.ClaimQuery{OrgID: org, ProgramID: program, Kind: kind, ID: row["order_id"].(string)})
+	}
 	ids = append(ids, conversions.ConversionQuery{OrgID: "acme", ProgramID: "eu-store", ConversionID: "none"})
 	var rewards []fulfillments.RewardQuery
 	for _, row := range r.Rows("rewards") {
@@ -59,6 +65,7 @@ func TestBooks_answer_as_the_tables_of_a_run_in_one_process(t *testing.T) {
 	alike(t, "touches of visitors", both, visitors, func(s stages.Books) ([][]attribution.Touch, error) { return sortedTouches(s.ByVisitor(ctx, visitors)) })
 	alike(t, "named clicks", both, clicks, func(s stages.Books) ([][]attribution.Touch, error) { return sortedTouches(s.ByClickID(ctx, clicks)) })
 	alike(t, "conversions", both, ids, func(s stages.Books) ([]conversions.Stored, error) { return s.Conversions(ctx, ids) })
+	alike(t, "claims", both, claims, func(s stages.Books) ([]bool, error) { return s.Claimed(ctx, claims) })
 	alike(t, "unique clicks", both, members, func(s stages.Books) ([]int64, error) { return s.UniqueClicks(ctx, members) })
 	alike(t, "rewards", both, rewards, func(s stages.Books) ([]fulfillments.Reward, error) { return s.Rewards(ctx, rewards) })
 	for _, of := range []program.Stats{program.AllStats, program.StatUniqueClicks, program.StatConversions} {

@@ -24,10 +24,14 @@ type Memory interface {
 	// every slot group is visited by every batch, so that a lost or older shard
 	// is noticed. all: visit groups without writes too.
 	ApplyShared(ctx context.Context, bounds Bounds, sets []SharedSet) error
-	// Claim sets each key to the record's position if absent, and tells the owner
-	// of each: won when the owner is this very position. In the order of claims: of
-	// several with one key the first is asked first.
-	Claim(ctx context.Context, bounds Bounds, claims []Claim) (won []bool, err error)
+	// Claim sets each key to the record's position if absent, and tells of each
+	// whether the owner is this very position. In the order of claims: of several
+	// with one key the first is asked first.
+	Claim(ctx context.Context, bounds Bounds, claims []Claim) ([]Claimed, error)
+	// Release forgets claims of this partition whose rows the books hold, in a batch
+	// that has claimed. It can be repeated: of what is released the books tell who
+	// owns it. A claim of another position stays.
+	Release(ctx context.Context, bounds Bounds, owned []Owned) error
 }
 
 // TailAsk asks for the bytes of a value from a place on.
@@ -55,15 +59,6 @@ type QueueMember struct {
 	Key    string
 	Member string
 	Rank   int64 // orders the queue: milliseconds since the epoch; at most 2^53 from 0
-}
-
-// Claim asks for an id that several partitions may share.
-type Claim struct {
-	Key    string // whole, without prefix: "conv/<org>/<program>/<id>"
-	Offset int64
-	// Peek asks for the owner without claiming: won when nobody owns the id, or
-	// this very position does. What nobody owns may be owned a moment later.
-	Peek bool
 }
 
 // Journal is the record of a partition's latest batch.

@@ -80,13 +80,14 @@ func (forgetful) Fill(_ context.Context, b pipeline.Bounds, facts, record []byte
 func (forgetful) ApplyShared(context.Context, pipeline.Bounds, []pipeline.SharedSet) error {
 	return nil
 }
-func (forgetful) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) ([]bool, error) {
-	won := make([]bool, len(claims))
+func (forgetful) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) ([]pipeline.Claimed, error) {
+	won := make([]pipeline.Claimed, len(claims))
 	for i := range won {
-		won[i] = true
+		won[i] = pipeline.ClaimWon
 	}
 	return won, nil
 }
+func (forgetful) Release(context.Context, pipeline.Bounds, []pipeline.Owned) error { return nil }
 func (forgetful) Heads(_ context.Context, asks []pipeline.QueueAsk) ([][]pipeline.QueueMember, error) {
 	return make([][]pipeline.QueueMember, len(asks)), nil
 }

@@ -36,12 +36,17 @@ func (m memory) Begin(ctx context.Context, b pipeline.Bounds, facts []byte) (j p
 }
 
 // Claim implements pipeline.Memory.
-func (m memory) Claim(ctx context.Context, b pipeline.Bounds, claims []pipeline.Claim) (won []bool, err error) {
+func (m memory) Claim(ctx context.Context, b pipeline.Bounds, claims []pipeline.Claim) (claimed []pipeline.Claimed, err error) {
 	err = around(ctx, placeOf(m.topic, b)+"claim", func(ctx context.Context) error {
-		won, err = m.Memory.Claim(ctx, b, claims)
+		claimed, err = m.Memory.Claim(ctx, b, claims)
 		return err
 	})
-	return won, err
+	return claimed, err
+}
+
+// Release implements pipeline.Memory.
+func (m memory) Release(ctx context.Context, b pipeline.Bounds, owned []pipeline.Owned) error {
+	return around(ctx, placeOf(m.topic, b)+"release", func(ctx context.Context) error { return m.Memory.Release(ctx, b, owned) })
 }
 
 // Draw implements pipeline.Budgets.

@@ -56,6 +56,9 @@ type Options struct {
 	// Moves tells of a key of the partition's memory whether its value moves to the
 	// archive when it is old. Others stay, and have no mark.
 	Moves func(key string) bool
+	// Forgets tells of a key that moves whether its value has no use any more when it
+	// is old: it leaves the memory, and no row is written. nil is never.
+	Forgets func(key string) bool
 	// Hot is how long a value stays after a batch wrote it last.
 	Hot func() time.Duration
 }

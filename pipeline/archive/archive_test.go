@@ -63,7 +63,7 @@ func newWorld(t testing.TB) *world {
 
 func (w *world) open() {
 	archive, err := Open(w.t.Context(), &pipeline.Session{Partition: home, Memory: w.memory}, &w.table, Options{
-		Moves: func(key string) bool { return key != "stays" }, Hot: func() time.Duration { return retention * time.Millisecond },
+		Moves: func(key string) bool { return key != "stays" }, Forgets: func(key string) bool { return key == "goes" }, Hot: func() time.Duration { return retention * time.Millisecond },
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -152,6 +152,25 @@ func TestArchive_leaves_other_values_where_they_are(t *testing.T) {
 	}
 	if raw, err := w.memory.Get(t.Context(), []string{"stays"}); err != nil || string(raw[0]) != "1" {
 		t.Errorf("it lies there as %q (%v), want it without a mark", raw[0], err)
+	}
+}
+
+func TestArchive_forgets_what_has_no_use_when_it_is_old(t *testing.T) {
+	w := newWorld(t)
+	w.batch(0, map[string]string{"goes": "1", "a": "1"}, 100)
+	w.batch(retention-1, nil, 100)
+	if value, hot := w.get("goes"); value != "1" || !hot {
+		t.Errorf("it is %q, hot %v, before its time", value, hot)
+	}
+	moves := w.batch(retention, nil, 100)
+	if len(moves.Gone) != 1 || string(moves.Gone[0].Data) != "1" {
+		t.Errorf("%+v are gone", moves.Gone)
+	}
+	if value, hot := w.get("goes"); value != "" || hot {
+		t.Errorf("it is %q, hot %v; want nothing", value, hot)
+	}
+	if value, hot := w.get("a"); value != "1" || hot {
+		t.Errorf("a is %q, hot %v; want 1, cold", value, hot)
 	}
 }
 

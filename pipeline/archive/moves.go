@@ -13,12 +13,20 @@ type Moves struct {
 	Next   uint64  `cbor:"2,keyasint"`
 	NextAt int64   `cbor:"3,keyasint"` // time of the list of Next, or an earlier one
 	Values []Value `cbor:"4,keyasint,omitempty"`
+	Gone   []Gone  `cbor:"5,keyasint,omitempty"`
 }
 
 // Value is one value that moves, as its stage wrote it.
 type Value struct {
 	Key  string `cbor:"1,keyasint"`
 	Data []byte `cbor:"2,keyasint"`
+}
+
+// Gone is one value that leaves the memory for nowhere. What it was is known to
+// whoever planned it, and stands in no record.
+type Gone struct {
+	Key  string `cbor:"1,keyasint"`
+	Data []byte `cbor:"-"`
 }
 
 // A batch reads at most so many lists, in so many calls.
@@ -106,7 +114,11 @@ func (a *Archive) readValues(ctx context.Context, m *Moves, listed []listing) er
 		if err != nil {
 			return fmt.Errorf("%s: %w", keys[i], err)
 		}
-		if number == listed[i].number { // else it stands in a later list
+		switch {
+		case number != listed[i].number: // it stands in a later list
+		case a.options.Forgets != nil && a.options.Forgets(keys[i]):
+			m.Gone = append(m.Gone, Gone{keys[i], data})
+		default:
 			m.Values = append(m.Values, Value{keys[i], data})
 		}
 	}
@@ -124,6 +136,9 @@ func (a *Archive) Write(w *pipeline.Writes, b pipeline.Bounds, sets []pipeline.K
 	}
 	for i := range m.Values {
 		w.Delete = append(w.Delete, m.Values[i].Key) // deletes go before sets
+	}
+	for i := range m.Gone {
+		w.Delete = append(w.Delete, m.Gone[i].Key)
 	}
 	if m.From < m.Next {
 		d.First, d.FirstAt = m.Next, m.NextAt

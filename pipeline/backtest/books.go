@@ -126,6 +126,11 @@ func (b *books) Recorded(_ context.Context, _ string, queries []pipeline.EventQu
 	return make([]bool, len(queries)), nil
 }
 
+// Claimed implements conversions.Books, likewise.
+func (b *books) Claimed(_ context.Context, queries []conversions.ClaimQuery) ([]bool, error) {
+	return make([]bool, len(queries)), nil
+}
+
 // Taken implements credits.Books, likewise.
 func (b *books) Taken(_ context.Context, credits []*event.Credit) ([]bool, error) {
 	return make([]bool, len(credits)), nil

@@ -191,19 +191,25 @@ func (w *worker) ApplyShared(context.Context, pipeline.Bounds, []pipeline.Shared
 	return w.call(func() error { return nil })
 }
 
-func (w *worker) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) (won []bool, err error) {
+func (w *worker) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) (won []pipeline.Claimed, err error) {
 	err = w.call(func() error {
 		for _, c := range claims {
 			owner, taken := w.shared[c.Key]
 			if !taken {
 				w.shared[c.Key], owner = c.Offset, c.Offset
 			}
-			won = append(won, owner == c.Offset)
+			answer := pipeline.ClaimLost
+			if owner == c.Offset {
+				answer = pipeline.ClaimWon
+			}
+			won = append(won, answer)
 		}
 		return nil
 	})
 	return won, err
 }
+
+func (w *worker) Release(context.Context, pipeline.Bounds, []pipeline.Owned) error { return nil }
 
 func (w *worker) Write(_ context.Context, b pipeline.Bounds, _ func() time.Time, blocks []pipeline.Block) error {
 	for _, block := range blocks {
@@ -305,7 +311,7 @@ type wordWork struct {
 	records []event.Record
 	seen    string
 	tell    string // words that are due
-	won     []bool
+	won     []pipeline.Claimed
 	record  []byte
 }
 
@@ -346,7 +352,7 @@ func (w *wordWork) Decide() error {
 		switch {
 		case word == ",":
 			w.record = append(w.record, 'd')
-		case strings.Contains(","+seen, ","+word) || w.claims && !w.won[i]:
+		case strings.Contains(","+seen, ","+word) || w.claims && w.won[i] == pipeline.ClaimLost:
 			w.record = append(w.record, 'r')
 		default:
 			seen += word

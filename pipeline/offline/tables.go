@@ -23,6 +23,7 @@ type Tables struct {
 	clicks      map[attribution.ClickQuery][]attribution.Touch
 	unique      map[reward.Person]int64
 	conversions map[conversions.ConversionQuery]conversions.Stored
+	claims      map[conversions.ClaimQuery]bool
 	credits     map[taken]bool
 	figures     Figures
 	archived    map[cold][]byte
@@ -62,7 +63,7 @@ func NewTables() *Tables {
 	return &Tables{
 		blocks: map[string][]Written{}, visitors: map[attribution.VisitorQuery][]attribution.Touch{},
 		clicks: map[attribution.ClickQuery][]attribution.Touch{}, unique: map[reward.Person]int64{},
-		conversions: map[conversions.ConversionQuery]conversions.Stored{}, credits: map[taken]bool{},
+		conversions: map[conversions.ConversionQuery]conversions.Stored{}, claims: map[conversions.ClaimQuery]bool{}, credits: map[taken]bool{},
 		figures: Figures{}, Standings: Standings{}, archived: map[cold][]byte{}, recorded: map[recorded]bool{},
 	}
 }
@@ -148,7 +149,14 @@ func (t *Tables) writeClicks(c *Columns) {
 func (t *Tables) writeConversions(c *Columns) {
 	orgs, programs, ids := c.Texts("org_id"), c.Texts("program_id"), c.Texts("conversion_id")
 	customers, verdicts := c.Texts("customer_id"), c.Texts("verdict")
+	kinds, orders, claims := c.Texts("kind"), c.Texts("order_id"), column[uint8](c, "claims")
 	for i := range orgs {
+		if claims[i]&1 != 0 {
+			t.claims[conversions.ClaimQuery{OrgID: orgs[i], ProgramID: programs[i], ID: ids[i]}] = true
+		}
+		if claims[i]&2 != 0 {
+			t.claims[conversions.ClaimQuery{OrgID: orgs[i], ProgramID: programs[i], Kind: event.Kind(kinds[i]), ID: orders[i]}] = true
+		}
 		if verdicts[i] == "inactive" {
 			continue
 		}
@@ -204,6 +212,15 @@ func (t *Tables) Conversions(_ context.Context, queries []conversions.Conversion
 	answers := make([]conversions.Stored, len(queries))
 	for i, q := range queries {
 		answers[i] = t.conversions[q]
+	}
+	return answers, nil
+}
+
+// Claimed implements conversions.Books.
+func (t *Tables) Claimed(_ context.Context, queries []conversions.ClaimQuery) ([]bool, error) {
+	answers := make([]bool, len(queries))
+	for i, q := range queries {
+		answers[i] = t.claims[q]
 	}
 	return answers, nil
 }

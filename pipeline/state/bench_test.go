@@ -108,6 +108,28 @@ func BenchmarkClaim(b *testing.B) {
 	}
 }
 
+// BenchmarkRelease claims 1,000 new ids and releases those of the batch before.
+func BenchmarkRelease(b *testing.B) {
+	store, client := alone(b)
+	p := somePartition()
+	memory, _ := takeOver(b, store, p, 1)
+	var before []pipeline.Owned
+	measure(b, client, func(n uint64) {
+		list := make([]pipeline.Claim, 1000)
+		for i := range list {
+			list[i] = pipeline.Claim{Key: fmt.Sprintf("conv/acme/p1/%d-%d", n, i), Offset: int64(n)*1000 + int64(i)}
+		}
+		_, err := memory.Claim(b.Context(), batch(p, n), list)
+		if err == nil {
+			err = memory.Release(b.Context(), batch(p, n), before)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		before = owned(list)
+	})
+}
+
 func BenchmarkShared(b *testing.B) {
 	store, client := alone(b)
 	p := somePartition()

@@ -17,11 +17,18 @@ func claims(offset int64, keys ...string) []pipeline.Claim {
 	return list
 }
 
+// claim claims ids that are none of them old.
 func claim(t testing.TB, memory pipeline.Memory, b pipeline.Bounds, list []pipeline.Claim) []bool {
 	t.Helper()
-	won, err := memory.Claim(t.Context(), b, list)
+	claimed, err := memory.Claim(t.Context(), b, list)
 	if err != nil {
 		t.Fatal(err)
+	}
+	won := make([]bool, len(claimed))
+	for i, c := range claimed {
+		if won[i] = c == pipeline.ClaimWon; c == pipeline.ClaimWonUnlessOld {
+			t.Errorf("batch %d: %s may be old, and nothing is", b.Number, list[i].Key)
+		}
 	}
 	return won
 }
@@ -118,7 +125,7 @@ func TestClaim_races_have_one_winner_an_id(t *testing.T) {
 	for i := range keys {
 		keys[i] = fmt.Sprintf("conv/acme/p1/%d", i)
 	}
-	winners := make([][]bool, rivals)
+	winners := make([][]pipeline.Claimed, rivals)
 	var all sync.WaitGroup
 	for i := range rivals {
 		p := topic
@@ -135,7 +142,7 @@ func TestClaim_races_have_one_winner_an_id(t *testing.T) {
 	for id := range ids {
 		n := 0
 		for _, won := range winners {
-			if won[id] {
+			if won[id] != pipeline.ClaimLost {
 				n++
 			}
 		}

@@ -60,7 +60,7 @@ func TestGroups_stay_where_they_are(t *testing.T) {
 			t.Errorf("%q lies in %s, want %s", name, got, want)
 		}
 	}
-	g, bucket, field := claimPlace("conv/acme/p1/c1")
+	g, bucket, field := claimPlace(pipeline.NewClaimID("conv/acme/p1/c1"))
 	if got, want := claimBucket(g, bucket), "{g50}:c1qw"; got != want || len(field) != 16 {
 		t.Errorf("the claim lies in %s, want %s", got, want)
 	}

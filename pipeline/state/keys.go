@@ -37,6 +37,15 @@ var markers = func() (keys [Groups]string) {
 	return keys
 }()
 
+// claimKeys are the keys that every script about claims begins with, by group:
+// the marker, and the filter of what was released.
+var claimKeys = func() (keys [Groups][2]string) {
+	for i := range keys {
+		keys[i] = [2]string{group(i).marker(), group(i).key("old")}
+	}
+	return keys
+}()
+
 // groupOf is the slot group of something that is looked up by name.
 func groupOf(name string) group { return group(xxhash.Sum64String(name)) }
 
@@ -63,10 +72,9 @@ const claimBuckets = 4096
 
 // claimPlace is where a claim lies: the group, the bucket within it and the
 // field within that, 16 bytes of SHA-256: two ids never share a field by chance.
-func claimPlace(key string) (g group, bucket int, field string) {
-	sum := sha256.Sum256([]byte(key))
-	place := binary.BigEndian.Uint32(sum[16:])
-	return group(place), int(place>>8) % claimBuckets, string(sum[:16])
+func claimPlace(id pipeline.ClaimID) (g group, bucket int, field string) {
+	place := binary.BigEndian.Uint32(id[16:])
+	return group(place), int(place>>8) % claimBuckets, string(id[:16])
 }
 
 // claimBucket is the key of a bucket of claims.

@@ -181,16 +181,19 @@ func (o *Own) count(ctx context.Context, keys []string, ask func(pipe redis.Pipe
 }
 
 // Owner of a claim is a position; Owned tells of each key whether it is claimed by the
-// record at that place of the partition.
+// record at that place of the partition, or may have been released: then the books
+// tell.
 func (s *Store) Owned(ctx context.Context, partition pipeline.Partition, claims []pipeline.Claim) ([]bool, error) {
 	owned := make([]bool, len(claims))
 	short := incarnationHash(partition.Incarnation)
-	commands := make([]*redis.StringCmd, len(claims))
+	owners, blocks := make([]*redis.StringCmd, len(claims)), make([]*redis.StringCmd, len(claims))
 	if err := s.retry(ctx, "look", func() error {
 		_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 			for i, claim := range claims {
-				g, bucket, field := claimPlace(claim.Key)
-				commands[i] = pipe.HGet(ctx, claimBucket(g, bucket), field)
+				g, bucket, field := claimPlace(pipeline.NewClaimID(claim.Key))
+				owners[i] = pipe.HGet(ctx, claimBucket(g, bucket), field)
+				at := filterBlock(field)
+				blocks[i] = pipe.GetRange(ctx, claimKeys[g][1], at, at+filterBlockSize-1)
 			}
 			return nil
 		})
@@ -201,8 +204,9 @@ func (s *Store) Owned(ctx context.Context, partition pipeline.Partition, claims 
 	}); err != nil {
 		return nil, fmt.Errorf("look at %d claims of %s: %w", len(claims), partition, err)
 	}
-	for i, command := range commands {
-		owned[i] = command.Val() == string(claimOwner(short, partition.ID, claims[i].Offset))
+	for i, claim := range claims {
+		_, _, field := claimPlace(pipeline.NewClaimID(claim.Key))
+		owned[i] = owners[i].Val() == string(claimOwner(short, partition.ID, claim.Offset)) || inBlock(blocks[i].Val(), field)
 	}
 	return owned, nil
 }

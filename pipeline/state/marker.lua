@@ -3,6 +3,7 @@
 -- KEYS[1]  {gXX}:marker, a hash:
 --            installation                  the installation's id
 --            aliases                       how many aliases the group has given out
+--            released                      there when claims have been released
 --            j/<incarnation>/<partition>   number:era:generation:alias, own memory
 --            c/<incarnation>/<partition>   number:era:generation, claims
 --            s/<incarnation>/<partition>   number:era:generation, shared fields
@@ -24,13 +25,14 @@ local function parsed(field)
   }
 end
 
--- recorded reads the marker: refusal, or else what the field says.
+-- recorded reads the marker: refusal, or else what the field says, and whether
+-- claims have been released.
 local function recorded()
-  local marker = call('HMGET', KEYS[1], 'installation', ARGV[2])
+  local marker = call('HMGET', KEYS[1], 'installation', ARGV[2], 'released')
   if marker[1] ~= ARGV[1] then
     return {'LOST', 'installation', marker[1] or ''}
   end
-  return nil, parsed(marker[2])
+  return nil, parsed(marker[2]), marker[3]
 end
 
 -- behind compares two fences.

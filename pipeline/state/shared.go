@@ -32,9 +32,7 @@ func (p *Partition) ApplyShared(ctx context.Context, b pipeline.Bounds, sets []p
 	for _, set := range sets {
 		g := groupOf(set.Key)
 		c := &calls[g]
-		if c.keys == nil {
-			*c = visit(g, base)
-		}
+		c.visit(g, markers[g:int(g)+1], base)
 		c.keys = append(c.keys, shareKey(g, set.Key))
 		value := []byte{'-'}
 		if set.Value != nil {
@@ -42,7 +40,9 @@ func (p *Partition) ApplyShared(ctx context.Context, b pipeline.Bounds, sets []p
 		}
 		c.args = append(c.args, set.Field, value)
 	}
-	calls, _ = visits(calls, nil, base, true)
+	for g := range calls {
+		calls[g].visit(group(g), markers[g:g+1], base)
+	}
 	if _, err := p.store.run(ctx, shareScript, calls); err != nil {
 		return fmt.Errorf("share %d fields of batch %d of %s: %w", len(sets), b.Number, p.partition, err)
 	}

@@ -88,7 +88,7 @@ func classOf(key string) string {
 	case "b", "bq", "bw", "bg", "bo":
 		return "budgets"
 	}
-	if strings.HasPrefix(kind, "c") {
+	if strings.HasPrefix(kind, "c") || kind == "old" {
 		return "claims"
 	}
 	letters := strings.IndexFunc(own, func(r rune) bool { return r < 'A' || r > 'z' })

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,6 +10,33 @@ import (
 
 	"github.com/grapevinehq/grapevine/pipeline"
 )
+
+// visit begins the call of one slot group, unless it has begun. What visits share
+// gets no room, so that appending copies.
+func (c *call) visit(g group, keys []string, args []any) {
+	if c.keys == nil {
+		*c = call{group: g, keys: slices.Clip(keys), args: slices.Clip(args)}
+	}
+}
+
+// visits are the calls, by group, that have begun, each with its order.
+func visits(calls []call, order [][]int) ([]call, [][]int) {
+	sent := 0
+	for i := range calls {
+		if calls[i].keys == nil {
+			continue
+		}
+		calls[sent] = calls[i]
+		if order != nil {
+			order[sent] = order[i]
+		}
+		sent++
+	}
+	if order != nil {
+		order = order[:sent]
+	}
+	return calls[:sent], order
+}
 
 // checkVisits looks through the markers' answers (installation, claims, shared):
 // a kind of visit that one group knows, every group must know, up to number.

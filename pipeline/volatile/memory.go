@@ -132,23 +132,48 @@ func (m *Memory) ApplyShared(_ context.Context, b pipeline.Bounds, sets []pipeli
 }
 
 // Claim implements pipeline.Memory.
-func (m *Memory) Claim(_ context.Context, b pipeline.Bounds, claims []pipeline.Claim) ([]bool, error) {
+func (m *Memory) Claim(_ context.Context, b pipeline.Bounds, claims []pipeline.Claim) ([]pipeline.Claimed, error) {
 	m.store.mutex.Lock()
 	defer m.store.mutex.Unlock()
 	if err := m.ordered("claim", b, m.own.claimed); err != nil {
 		return nil, err
 	}
 	m.own.claimed = b.Number
-	won := make([]bool, len(claims))
+	answers := make([]pipeline.Claimed, len(claims))
 	for i, c := range claims {
-		caller := owner{m.name, c.Offset}
-		stands, claimed := m.store.owners[c.Key]
+		id, caller := pipeline.NewClaimID(c.Key), owner{m.name, c.Offset}
+		stands, claimed := m.store.owners[id]
 		if !claimed && !c.Peek {
-			m.store.owners[c.Key] = caller
+			m.store.owners[id] = caller
 		}
-		won[i] = !claimed || stands == caller
+		switch {
+		case claimed && stands != caller:
+		case m.store.released[id]:
+			answers[i] = pipeline.ClaimWonUnlessOld
+		default:
+			answers[i] = pipeline.ClaimWon
+		}
 	}
-	return won, nil
+	return answers, nil
+}
+
+// Release implements pipeline.Memory. What was released is known without a doubt.
+func (m *Memory) Release(_ context.Context, b pipeline.Bounds, owned []pipeline.Owned) error {
+	m.store.mutex.Lock()
+	defer m.store.mutex.Unlock()
+	if err := m.ordered("release for", b, m.own.claimed); err != nil {
+		return err
+	}
+	if b.Number != m.own.claimed {
+		return m.refused("release for", b, pipeline.ErrStateLost)
+	}
+	for _, o := range owned {
+		if m.store.owners[o.ID] == (owner{m.name, o.Offset}) {
+			delete(m.store.owners, o.ID)
+			m.store.released[o.ID] = true
+		}
+	}
+	return nil
 }
 
 // ordered refuses an older fence, and a batch that is neither the recorded one

@@ -17,7 +17,8 @@ import (
 type Store struct {
 	mutex      sync.Mutex
 	partitions map[string]*partition
-	owners     map[string]owner // of claims
+	owners     map[pipeline.ClaimID]owner
+	released   map[pipeline.ClaimID]bool // claims of before
 	shared     map[string]map[string][]byte
 	budgets    map[string]*budget
 }
@@ -25,7 +26,7 @@ type Store struct {
 // New returns an empty store.
 func New() *Store {
 	return &Store{
-		partitions: map[string]*partition{}, owners: map[string]owner{},
+		partitions: map[string]*partition{}, owners: map[pipeline.ClaimID]owner{}, released: map[pipeline.ClaimID]bool{},
 		shared: map[string]map[string][]byte{}, budgets: map[string]*budget{},
 	}
 }
@@ -100,8 +101,12 @@ func (s *Store) String() string {
 			fmt.Fprintf(&b, "%s %s: %v\n", name, key, own.queues[key].heads(pipeline.QueueAsk{Key: key, UpTo: math.MaxInt64, Limit: math.MaxInt}))
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(s.owners)) {
-		fmt.Fprintf(&b, "claim %s by %s@%d\n", id, s.owners[id].partition, s.owners[id].offset)
+	byBytes := func(a, b pipeline.ClaimID) int { return bytes.Compare(a[:], b[:]) }
+	for _, id := range slices.SortedFunc(maps.Keys(s.owners), byBytes) {
+		fmt.Fprintf(&b, "claim %x by %s@%d\n", id, s.owners[id].partition, s.owners[id].offset)
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(s.released), byBytes) {
+		fmt.Fprintf(&b, "claim %x of long ago\n", id)
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.shared)) {
 		for _, field := range slices.Sorted(maps.Keys(s.shared[key])) {

@@ -22,23 +22,25 @@ func (k *work) Claim(ctx context.Context) error {
 	if err := k.configure(ctx); err != nil {
 		return err
 	}
-	k.lost = make(map[int]string)
+	k.lost, k.owns = make(map[int]string), make([]owns, len(k.events))
 	c := claimants{work: k}
 	for i, e := range k.live {
 		if err := c.add(ctx, i, e); err != nil {
 			return err
 		}
 	}
-	if len(c.list) == 0 && c.decider != nil {
-		return nil
+	if len(c.list) > 0 || c.decider == nil {
+		if err := k.claimRound(ctx, c.list); err != nil {
+			return err
+		}
 	}
-	return k.claimRound(ctx, c.list)
+	return k.release(ctx)
 }
 
 // claimRound claims, or asks for, the ids of events in the order of the
 // partition: of several events with one id the first wins.
 func (k *work) claimRound(ctx context.Context, indexes []int) error {
-	if err := k.claim(ctx, indexes, byConversion, conversionClaim); err != nil {
+	if err := k.claim(ctx, indexes, byConversion); err != nil {
 		return err
 	}
 	var orders []int
@@ -50,67 +52,68 @@ func (k *work) claimRound(ctx context.Context, indexes []int) error {
 	if len(orders) == 0 {
 		return nil
 	}
-	return k.claim(ctx, orders, byOrder, orderClaim)
+	return k.claim(ctx, orders, byOrder)
 }
 
 // claim claims, or asks for, one id of each event.
-func (k *work) claim(ctx context.Context, indexes []int, by string, key func(*event.Conversion) string) error {
-	asked := make([]pipeline.Claim, len(indexes))
+func (k *work) claim(ctx context.Context, indexes []int, by string) error {
+	bids := make([]bid, len(indexes))
 	for n, i := range indexes {
-		asked[n] = pipeline.Claim{
-			Key: key(&k.events[i].Conversion), Offset: k.records[i].Offset, Peek: k.stake(&k.events[i]) == asking,
-		}
+		bids[n] = bid{claimOf(&k.events[i].Conversion, by), k.records[i].Offset, k.stake(&k.events[i]) == asking}
 	}
-	won, err := k.session.Memory.Claim(ctx, k.bounds, asked)
+	won, err := k.bid(ctx, bids)
 	if err != nil {
-		return fmt.Errorf("claim %d ids (%s): %w", len(asked), by, err)
+		return fmt.Errorf("claim %d ids (%s): %w", len(bids), by, err)
 	}
-	var doubtful map[string][]int
+	var doubtful map[ClaimQuery][]int
 	for n, i := range indexes {
 		if won[n] {
+			if !bids[n].peek {
+				k.owns[i] |= ownsBy[by]
+			}
 			continue
 		}
 		k.lost[i] = by
-		if asked[n].Peek {
+		if bids[n].peek {
 			if doubtful == nil {
-				doubtful = make(map[string][]int)
+				doubtful = make(map[ClaimQuery][]int)
 			}
-			doubtful[asked[n].Key] = append(doubtful[asked[n].Key], i)
+			doubtful[bids[n].ClaimQuery] = append(doubtful[bids[n].ClaimQuery], i)
 		}
 	}
 	if doubtful == nil {
 		return nil
 	}
-	return k.forgive(ctx, doubtful, key)
+	return k.forgive(ctx, doubtful, by)
 }
 
-// forgive clears events that were told of an owner, by key, if that owner is a
+// forgive clears events that were told of an owner, by id, if that owner is a
 // later event of this batch: it claimed before a crash, and was not there to be
 // seen when the batch was begun.
-func (k *work) forgive(ctx context.Context, doubtful map[string][]int, key func(*event.Conversion) string) error {
-	var queries []pipeline.Claim
+func (k *work) forgive(ctx context.Context, doubtful map[ClaimQuery][]int, by string) error {
+	var bids []bid
 	var owners []int
 	for j, e := range k.live {
 		if k.stake(e) != claiming {
 			continue
 		}
-		if id := key(&e.Conversion); len(doubtful[id]) > 0 && doubtful[id][0] < j {
-			queries = append(queries, pipeline.Claim{Key: id, Offset: k.records[j].Offset, Peek: true})
+		if id := claimOf(&e.Conversion, by); len(doubtful[id]) > 0 && doubtful[id][0] < j {
+			bids = append(bids, bid{id, k.records[j].Offset, true})
 			owners = append(owners, j)
 		}
 	}
-	if len(queries) == 0 {
+	if len(bids) == 0 {
 		return nil
 	}
-	won, err := k.session.Memory.Claim(ctx, k.bounds, queries)
+	won, err := k.bid(ctx, bids)
 	if err != nil {
-		return fmt.Errorf("ask who owns %d ids: %w", len(queries), err)
+		return fmt.Errorf("ask who owns %d ids: %w", len(bids), err)
 	}
 	for n, owner := range owners {
 		if !won[n] {
 			continue
 		}
-		for _, i := range doubtful[queries[n].Key] {
+		for _, i := range doubtful[bids[n].ClaimQuery] {
 			if i < owner {
 				delete(k.lost, i)
 			}
@@ -119,10 +122,76 @@ func (k *work) forgive(ctx context.Context, doubtful map[string][]int, key func(
 	return nil
 }
 
-func conversionClaim(c *event.Conversion) string {
-	return "conv/" + name(c.OrgID, c.ProgramID, c.ConversionID)
+// bid claims an id for the event at an offset, or, to peek, asks who owns it.
+type bid struct {
+	ClaimQuery
+	offset int64
+	peek   bool
 }
 
-func orderClaim(c *event.Conversion) string {
-	return "order/" + name(c.OrgID, c.ProgramID, string(c.Kind), c.OrderID)
+// bid claims ids in the memory that partitions share, and then asks the books about
+// those that it may have released: they hold what is gone from there, so they are
+// asked after it and never before.
+func (k *work) bid(ctx context.Context, bids []bid) (won []bool, err error) {
+	claims := make([]pipeline.Claim, len(bids))
+	for n := range bids {
+		claims[n] = pipeline.Claim{Key: bids[n].key(), Offset: bids[n].offset, Peek: bids[n].peek}
+	}
+	claimed, err := k.session.Memory.Claim(ctx, k.bounds, claims)
+	if err != nil {
+		return nil, err
+	}
+	won = make([]bool, len(bids))
+	var old []int
+	for n, c := range claimed {
+		if won[n] = c != pipeline.ClaimLost; c == pipeline.ClaimWonUnlessOld {
+			old = append(old, n)
+		}
+	}
+	if len(old) == 0 {
+		return won, nil
+	}
+	return won, k.yield(ctx, bids, old, won)
+}
+
+// yield asks the books about bids for ids that may be old. Who bid for one that is
+// lost, and leaves no claim behind.
+func (k *work) yield(ctx context.Context, bids []bid, old []int, won []bool) error {
+	queries := make([]ClaimQuery, len(old))
+	for i, n := range old {
+		queries[i] = bids[n].ClaimQuery
+	}
+	found, err := k.options.Books.Claimed(ctx, queries)
+	if err != nil {
+		return fmt.Errorf("ask the books for the owners of %d ids that may be old: %w", len(old), err)
+	}
+	var left []pipeline.Owned
+	for i, n := range old {
+		if !found[i] {
+			continue
+		}
+		if won[n] = false; !bids[n].peek {
+			left = append(left, pipeline.Owned{ID: pipeline.NewClaimID(queries[i].key()), Offset: bids[n].offset})
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return k.session.Memory.Release(ctx, k.bounds, left)
+}
+
+// claimOf is one id of a conversion.
+func claimOf(c *event.Conversion, by string) ClaimQuery {
+	if by == byOrder {
+		return ClaimQuery{c.OrgID, c.ProgramID, c.Kind, c.OrderID}
+	}
+	return ClaimQuery{c.OrgID, c.ProgramID, "", c.ConversionID}
+}
+
+// key is that of the claim.
+func (q *ClaimQuery) key() string {
+	if q.Kind != "" {
+		return "order/" + name(q.OrgID, q.ProgramID, string(q.Kind), q.ID)
+	}
+	return "conv/" + name(q.OrgID, q.ProgramID, q.ID)
 }

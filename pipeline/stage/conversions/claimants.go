@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/money"
 	"github.com/grapevinehq/grapevine/pipeline/recall"
@@ -130,14 +129,14 @@ func (c *claimants) decide(ctx context.Context, i int, doubtful []int) error {
 // now, though somebody may have claimed what they asked for. Else a claim
 // would stay behind that belongs to a redelivery.
 func (c *claimants) settle(ctx context.Context, i int, doubtful []int) error {
-	id := conversionClaim(&c.events[i].Conversion)
+	id := claimOf(&c.events[i].Conversion, byConversion)
 	for _, p := range doubtful {
 		if c.lost[p] == "" || c.stake(&c.events[p]) != asking {
 			continue
 		}
-		won, err := c.session.Memory.Claim(ctx, c.bounds, []pipeline.Claim{
-			{Key: id, Offset: c.records[i].Offset, Peek: true},
-			{Key: id, Offset: c.records[p].Offset, Peek: true}, // which has claimed nothing: won when nobody has
+		won, err := c.bid(ctx, []bid{
+			{id, c.records[i].Offset, true},
+			{id, c.records[p].Offset, true}, // which has claimed nothing: won when nobody has
 		})
 		if err != nil {
 			return fmt.Errorf("ask whether offset %d owns its conversion_id: %w", c.records[i].Offset, err)

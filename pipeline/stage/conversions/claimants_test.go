@@ -2,9 +2,14 @@ package conversions
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/grapevinehq/grapevine/internal/golden"
+	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/event"
 )
 
 // One event id of one source and customer is one event: what comes second is a
@@ -87,6 +92,7 @@ func TestStage_an_event_id_that_is_used_twice_in_a_batch(t *testing.T) {
 func TestClaim_outlives_a_crash(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := &scene{world: newWorld(t, []byte(programs), 2)}
+		s.hot, s.full = drawHot(rt), rapid.Bool().Draw(rt, "full filter")
 		for range rapid.IntRange(1, 4).Draw(rt, "batches") {
 			mine, others := s.records(drawEvents(rt)...), s.records(drawEvents(rt)...)
 			p, rival := s.parts[0], s.parts[1]
@@ -128,33 +134,53 @@ func TestClaim_stands_by_what_was_built_on_an_answer(t *testing.T) {
 	}
 }
 
-// checkClaims compares the claims with the rows.
+// checkClaims compares the claims with the rows: every id has one row that claims
+// it, whether the memory has the claim or has released it.
 func (s *scene) checkClaims(t interface{ Errorf(string, ...any) }) {
-	want := map[string]string{}
+	owners := map[pipeline.ClaimID]string{}
 	for _, r := range s.rows[conversionsTable] {
-		owner := fmt.Sprintf("%d/%d", r["partition"], r["offset"])
-		counted := r["verdict"] == attributed || r["verdict"] == unattributed
-		id := func(parts ...string) string {
-			names := []string{r["org_id"].(string), r["program_id"].(string)}
-			for _, p := range parts {
-				names = append(names, r[p].(string))
+		owner, claims := fmt.Sprintf("%d/%d", r["partition"], r["offset"]), owns(r["claims"].(uint8))
+		if want, ok := claimsOf(r); !slices.Contains(want, claims) || !ok {
+			t.Errorf("%s, %s (%s), claims %b; want one of %b", owner, r["verdict"], r["reason"], claims, want)
+		}
+		org, program := r["org_id"].(string), r["program_id"].(string)
+		for _, q := range []ClaimQuery{{org, program, "", r["conversion_id"].(string)}, {org, program, event.Kind(r["kind"].(string)), r["order_id"].(string)}} {
+			bit := ownsConversion
+			if q.Kind != "" {
+				bit = ownsOrder
 			}
-			return name(names...)
-		}
-		if counted || r["reason"] == byOrder && s.claims["conv/"+id("conversion_id")] == owner {
-			want["conv/"+id("conversion_id")] = owner // of an order's duplicate with a rate: it keeps its own
-		}
-		if counted && r["order_id"] != "" {
-			want["order/"+id("kind", "order_id")] = owner
+			if claims&bit == 0 {
+				continue
+			}
+			id := pipeline.NewClaimID(q.key())
+			if first := owners[id]; first != "" {
+				t.Errorf("%v is claimed by %s and by %s", q, first, owner)
+			}
+			if owners[id] = owner; s.claims[id] != owner && !s.old[id] {
+				t.Errorf("%v of %s is neither claimed nor released: %q", q, owner, s.claims[id])
+			}
 		}
 	}
 	for id, owner := range s.claims {
-		if want[id] != owner {
-			t.Errorf("%s is claimed by %s, and the rows tell of %q", id, owner, want[id])
+		if owners[id] != owner {
+			t.Errorf("%x is claimed by %s, and the rows tell of %q", id, owner, owners[id])
 		}
-		delete(want, id)
 	}
-	for id, owner := range want {
-		t.Errorf("%s of %s is not claimed", id, owner)
+}
+
+// claimsOf is what a stored conversion may claim by its verdict.
+func claimsOf(r golden.Row) (claims []owns, ok bool) {
+	counts := map[string][]owns{
+		attributed: {ownsConversion}, unattributed: {ownsConversion}, inactive: {0},
+		byConversion: {0}, byOrder: {0, ownsConversion}, // one with a rate keeps its own
 	}
+	by := r["verdict"].(string)
+	if by == duplicate {
+		by = r["reason"].(string)
+	}
+	claims, ok = counts[by]
+	if claims[0] == ownsConversion && r["order_id"] != "" {
+		claims = []owns{ownsConversion | ownsOrder}
+	}
+	return claims, ok
 }

@@ -19,7 +19,7 @@ func (d *decider) conversion(i int, e *entry) decision {
 	rate, amount, err := d.priced(c, v.Currency)
 	made := decision{
 		Index: i, Currency: v.Currency, Version: v.ValidFromRaw,
-		Day: day(c.Time, v.Zone), Model: string(v.Attribution.Model), Margin: v.Margin,
+		Day: day(c.Time, v.Zone), Model: string(v.Attribution.Model), Margin: v.Margin, Owns: d.owns[i],
 	}
 	noRate := errors.Is(err, money.ErrNoRate)
 	switch by := d.lost[i]; {

@@ -31,3 +31,9 @@ func FuzzDecoders(f *testing.F) {
 		_, _ = decodeExpiries(b)
 	})
 }
+
+func FuzzOwned(f *testing.F) {
+	f.Add([]byte{version, 7})
+	f.Add(append([]byte{version, 7}, make([]byte, 21)...))
+	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = appendOwned(nil, b) }) // must not panic
+}

@@ -34,5 +34,5 @@ func LinksIn(value []byte) ([]string, error) {
 
 // IDClaim is the claim of a stored conversion on its id.
 func IDClaim(orgID, programID, conversionID string) string {
-	return "conv/" + name(orgID, programID, conversionID)
+	return (&ClaimQuery{OrgID: orgID, ProgramID: programID, ID: conversionID}).key()
 }

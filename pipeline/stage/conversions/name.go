@@ -32,9 +32,11 @@ func name(parts ...string) string {
 //	aw:hours, aw:h<hour>                     when their time is up, see expiry.go
 //	aw:pending                               the newest of those, see pending.go
 //	ai:<org, program, key, source, event>    whether an event that waits, or waited in vain, is taken
+//	cl:<number of a batch>                   claims that its events own, see release.go
 //
 // where <...> is 16 bytes of the SHA-256 of the name, in base64. The first three
-// move to the archive when no batch has written them for long. The memory of taken
+// move to the archive when no batch has written them for long, and the last ones
+// go. The memory of taken
 // events lies beside them under names without a colon, what the archive needs
 // under names that begin with hot:.
 const (
@@ -43,6 +45,7 @@ const (
 	conversionPrefix = "cv:"
 	waitingPrefix    = "aw:"
 	identityPrefix   = "ai:"
+	ownedPrefix      = "cl:"
 )
 
 // archived tells whether the value of a key moves to the archive when it is old.

@@ -69,6 +69,9 @@ func (k *work) write(to *pipeline.Writes) error {
 			sets = append(sets, kv)
 		}
 	}
+	if list := k.owned(); list != nil {
+		sets = append(sets, pipeline.KeyValue{Key: ownedKey(k.bounds.Number), Value: list})
+	}
 	return k.archive.Write(to, k.bounds, sets, &k.record.Moves)
 }
 

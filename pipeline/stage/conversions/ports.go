@@ -55,6 +55,13 @@ type Stored struct {
 	CustomerID string // the customer of the counted one (attributed or unattributed); empty when none is
 }
 
+// ClaimQuery names an id that conversions claim.
+type ClaimQuery struct {
+	OrgID, ProgramID string
+	Kind             event.Kind // of an order_id, which is claimed by kind; empty for a conversion_id
+	ID               string
+}
+
 // StatsQuery asks for a member's figures.
 type StatsQuery struct{ OrgID, MemberID string }
 
@@ -74,6 +81,8 @@ type Books interface {
 	// Conversions finds conversions: another customer may have used the id on
 	// another partition.
 	Conversions(ctx context.Context, queries []ConversionQuery) ([]Stored, error)
+	// Claimed tells of ids whether a stored conversion claimed them.
+	Claimed(ctx context.Context, queries []ClaimQuery) ([]bool, error)
 	// Stats finds those figures of members that are asked for.
 	Stats(ctx context.Context, of program.Stats, queries []StatsQuery) ([]Stats, error)
 }

@@ -16,7 +16,8 @@ func TestStage_does_not_depend_on_where_batches_end(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		events := drawEvents(rt)
 		whole, cut := crowded(t), crowded(t)
-		cut.hot = rapid.SampledFrom([]time.Duration{0, time.Millisecond, 3 * time.Millisecond, 10_000 * time.Hour}).Draw(rt, "hot") // also what is cold is found
+		cut.hot = drawHot(rt) // also what is cold is found
+		cut.full = rapid.Bool().Draw(rt, "full filter")
 		whole.send(events...)
 		for rest := events; len(rest) > 0; {
 			n := rapid.IntRange(1, len(rest)).Draw(rt, "batch")
@@ -36,6 +37,12 @@ func TestStage_does_not_depend_on_where_batches_end(t *testing.T) {
 			rt.Errorf("messages:\n%s\n%s", a, b)
 		}
 	})
+}
+
+// drawHot draws after how long state leaves the memory, where batches follow each
+// other every millisecond.
+func drawHot(t *rapid.T) time.Duration {
+	return rapid.SampledFrom([]time.Duration{0, time.Millisecond, 3 * time.Millisecond, 10_000 * time.Hour}).Draw(t, "hot")
 }
 
 // crowded is a scene with touches of three visitors by three referrers.

@@ -47,6 +47,7 @@ type decision struct {
 	Early    bool                    `cbor:"15,keyasint,omitempty"` // by attribution_max_wait
 	Letters  []lateLetter            `cbor:"16,keyasint,omitempty"` // about adjustments that waited
 	Margin   *float64                `cbor:"14,keyasint,omitempty"` // of the program version
+	Owns     owns                    `cbor:"17,keyasint,omitempty"` // the ids that it claimed
 }
 
 // creditRow is one row of the table attributions.

@@ -18,6 +18,7 @@ type conversionRows struct {
 	touchedAt                                                                                [][]int64
 	clicksSeen, membersSeen                                                                  [][]uint64
 	margin                                                                                   []*float64
+	claims                                                                                   []uint8
 }
 
 func (r *conversionRows) grow(n int) {
@@ -69,6 +70,7 @@ func (r *conversionRows) add(d *decision, c *event.Conversion, at place, revisio
 	r.touchedAt = append(r.touchedAt, times)
 	r.clicksSeen = append(r.clicksSeen, known.Clicks)
 	r.membersSeen = append(r.membersSeen, known.Members)
+	r.claims = append(r.claims, uint8(d.Owns))
 }
 
 func (r *conversionRows) block() pipeline.Block {
@@ -98,6 +100,7 @@ func (r *conversionRows) block() pipeline.Block {
 		pipeline.Column{Name: "touched_at", Data: r.touchedAt},
 		pipeline.Column{Name: "clicks_seen", Data: r.clicksSeen},
 		pipeline.Column{Name: "members_seen", Data: r.membersSeen},
+		pipeline.Column{Name: "claims", Data: r.claims},
 	)
 }
 

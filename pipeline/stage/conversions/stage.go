@@ -42,7 +42,8 @@ type Options struct {
 	Recorded  pipeline.Recorded
 	Limits    event.Limits
 	// Hot is how long what is known of customers and conversions stays in the
-	// partition's memory after a batch wrote it last. Then it moves to the archive.
+	// partition's memory after a batch wrote it last, and claims after they were made.
+	// Then the archive and the books know.
 	Hot func() time.Duration
 }
 
@@ -78,7 +79,10 @@ func (s *Stage) TakeOver(ctx context.Context, session *pipeline.Session) (pipeli
 	if err != nil {
 		return nil, fmt.Errorf("take over conversions of %s: %w", session.Partition, err)
 	}
-	old, err := archive.Open(ctx, session, s.options.Archive, archive.Options{Moves: archived, Hot: s.options.Hot})
+	old, err := archive.Open(ctx, session, s.options.Archive, archive.Options{
+		Moves:   func(key string) bool { return archived(key) || isOwned(key) },
+		Forgets: isOwned, Hot: s.options.Hot,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("take over conversions of %s: %w", session.Partition, err)
 	}

@@ -23,6 +23,7 @@ type work struct {
 	begun   []byte              // the encoded facts, as long as nothing has changed them
 	linked  map[string][]string // visitors that the batch itself may link, by customer
 	lost    map[int]string      // what a conversion is a duplicate by, from the claims
+	owns    []owns              // the claims of each event
 	moves   archive.Moves       // what the batch moves to the archive
 	record  record
 	encoded []byte // the record, as encoded here

@@ -34,7 +34,9 @@ type world struct {
 	catalog *program.Catalog
 	touches []clicked
 	members []event.Member
-	claims  map[string]string
+	claims  map[pipeline.ClaimID]string
+	old     map[pipeline.ClaimID]bool // the filter of what was released
+	full    bool                      // it knows nothing better than "maybe"
 	parts   []*partition
 	stage   *Stage
 	books   bookshelf.Shelf
@@ -93,7 +95,7 @@ func newWorld(t testing.TB, programs []byte, partitions int) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, catalog: catalog, claims: map[string]string{}, rows: map[string][]golden.Row{}, counts: map[string]int{}, pace: 1, hot: 10_000 * time.Hour, archived: map[archive.Query][]byte{}}
+	w := &world{t: t, catalog: catalog, claims: map[pipeline.ClaimID]string{}, old: map[pipeline.ClaimID]bool{}, rows: map[string][]golden.Row{}, counts: map[string]int{}, pace: 1, hot: 10_000 * time.Hour, archived: map[archive.Query][]byte{}}
 	w.stage = New(Options{
 		Catalogs: w, Touches: w, Directory: w, Books: w, Hasher: recall.NewHasher([16]byte{1}),
 		Recall: recall.Options{Retention: func() time.Duration { return 72 * time.Hour }, Buckets: 4}, Limits: event.DefaultLimits,
@@ -344,24 +346,43 @@ func (p *partition) Tails(_ context.Context, asks []pipeline.TailAsk) ([][]byte,
 	return volatile.Tails(p.memory, asks), nil
 }
 
-func (p *partition) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) ([]bool, error) {
-	won := make([]bool, len(claims))
+func (p *partition) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) ([]pipeline.Claimed, error) {
+	claimed := make([]pipeline.Claimed, len(claims))
 	for i, c := range claims {
 		if p.mortal {
 			if p.left--; p.left < 0 {
 				return nil, errCrash
 			}
 		}
-		owner, found := fmt.Sprintf("%d/%d", p.id, c.Offset), p.world.claims[c.Key]
+		id := pipeline.NewClaimID(c.Key)
+		owner, found := p.owner(c.Offset), p.world.claims[id]
 		if found == "" {
 			found = owner
 			if !c.Peek {
-				p.world.claims[c.Key] = owner
+				p.world.claims[id] = owner
 			}
 		}
-		won[i] = found == owner
+		switch {
+		case found != owner:
+		case p.world.full, p.world.old[id]:
+			claimed[i] = pipeline.ClaimWonUnlessOld
+		default:
+			claimed[i] = pipeline.ClaimWon
+		}
 	}
-	return won, nil
+	return claimed, nil
+}
+
+func (p *partition) owner(offset int64) string { return fmt.Sprintf("%d/%d", p.id, offset) }
+
+func (p *partition) Release(_ context.Context, _ pipeline.Bounds, owned []pipeline.Owned) error {
+	for _, o := range owned {
+		if p.world.claims[o.ID] == p.owner(o.Offset) {
+			delete(p.world.claims, o.ID)
+			p.world.old[o.ID] = true
+		}
+	}
+	return nil
 }
 
 func (p *partition) Begin(context.Context, pipeline.Bounds, []byte) (pipeline.Journal, error) {
@@ -464,6 +485,21 @@ func (w *world) Conversions(_ context.Context, queries []ConversionQuery) ([]Sto
 			if r["verdict"] != duplicate {
 				found[i].CustomerID = r["customer_id"].(string)
 			}
+		}
+	}
+	return found, nil
+}
+
+func (w *world) Claimed(_ context.Context, queries []ClaimQuery) ([]bool, error) {
+	found := make([]bool, len(queries))
+	for i, q := range queries {
+		for _, r := range w.rows[conversionsTable] {
+			claims, id := owns(r["claims"].(uint8)), r["conversion_id"]
+			wanted := claims&ownsConversion != 0
+			if q.Kind != "" {
+				wanted, id = claims&ownsOrder != 0 && r["kind"] == string(q.Kind), r["order_id"]
+			}
+			found[i] = found[i] || wanted && r["org_id"] == q.OrgID && r["program_id"] == q.ProgramID && id == q.ID
 		}
 	}
 	return found, nil

@@ -202,7 +202,7 @@ func (k *work) Claim(ctx context.Context) error {
 	}
 	k.won = k.won[:0]
 	for i := range losses {
-		if won[i] {
+		if won[i] != pipeline.ClaimLost { // these are never released: an old one is another's id
 			k.won = append(k.won, losses[i])
 		}
 	}

@@ -144,17 +144,24 @@ func (p *part) ApplyShared(_ context.Context, b pipeline.Bounds, sets []pipeline
 }
 
 // Claim implements pipeline.Memory.
-func (p *part) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) ([]bool, error) {
+func (p *part) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) ([]pipeline.Claimed, error) {
 	p.claimed++
-	won := make([]bool, len(claims))
+	won := make([]pipeline.Claimed, len(claims))
 	for i, c := range claims {
 		owner := fmt.Sprint(p.id, "/", c.Offset)
 		if p.claims[c.Key] == "" {
 			p.claims[c.Key] = owner
 		}
-		won[i] = p.claims[c.Key] == owner
+		if p.claims[c.Key] == owner {
+			won[i] = pipeline.ClaimWon
+		}
 	}
 	return won, nil
+}
+
+// Release implements pipeline.Memory.
+func (*part) Release(context.Context, pipeline.Bounds, []pipeline.Owned) error {
+	return errors.New("members release nothing")
 }
 
 // crash says how a batch goes wrong before it goes right.
