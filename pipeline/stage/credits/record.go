@@ -2,6 +2,7 @@ package credits
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/grapevinehq/grapevine/pipeline/archive"
 	"github.com/grapevinehq/grapevine/pipeline/codec"
