@@ -13,6 +13,7 @@ import (
 // only what was appended since.
 type page struct {
 	covered []int32 // entries of each bucket that Redis holds for certain
+	total   int     // of all buckets together
 	since   int     // how many of them came after the page was saved
 	settled bool    // saved after its segment was closed
 }
@@ -55,7 +56,7 @@ func (m *Memory) due() (*segment, int) {
 		open := at == len(m.segments)-1
 		for k := range s.pages {
 			i := (s.turn + k) % len(s.pages)
-			if p := s.pages[i]; open && p.since >= s.saveEvery() || !open && !p.settled {
+			if s.isDue(&s.pages[i], open) {
 				return s, i
 			}
 		}
@@ -63,10 +64,20 @@ func (m *Memory) due() (*segment, int) {
 	return nil, 0
 }
 
+// isDue tells whether a page is worth its bytes: not before it is half full, for a
+// page takes as many when it is empty.
+func (s *segment) isDue(p *page, open bool) bool {
+	if !open {
+		return !p.settled
+	}
+	return p.since >= s.saveEvery() && 2*p.total >= s.pageSize()*fullBucket
+}
+
 // cover takes note of entries that Redis holds.
 func (s *segment) cover(bucket, n int) {
 	p := &s.pages[bucket/s.pageSize()]
 	p.covered[bucket%s.pageSize()] += int32(n)
+	p.total += n
 	p.since += n
 }
 
@@ -113,6 +124,7 @@ func (s *segment) decodePage(i int, b []byte) error {
 	for k := range s.pages[i].covered {
 		n := r.unsigned()
 		s.pages[i].covered[k] = int32(n)
+		s.pages[i].total += int(n)
 		s.entries += int(n)
 	}
 	blocks := s.filter.page(i)
