@@ -117,15 +117,15 @@ SETTINGS optimize_aggregation_in_order = 1`
 	return pages(ctx, a, "rewards", query, s, scan, func(r BookedReward) page { return page{r.OrgID, r.ProgramID, r.ID} }, take)
 }
 
-// Remembered counts, of a partition, the events that batches after a time took, and of
-// those that were read at that very time: records but those that left no row, or a
-// dead letter.
-func (a *Audit) Remembered(ctx context.Context, s Standing, sinceMs int64) (after, at uint64, err error) {
+// Remembered counts, of a partition, the events that batches took since the one that was
+// read at a time: records but those that left no row, or a dead letter. Where several
+// batches were read in that millisecond, some of them may be before it.
+func (a *Audit) Remembered(ctx context.Context, s Standing, sinceMs int64) (least, most uint64, err error) {
 	const query = `
-SELECT sumIf(taken, ingested > fromUnixTimestamp64Milli({since:Int64}, 'UTC')), sumIf(taken, ingested = fromUnixTimestamp64Milli({since:Int64}, 'UTC'))
+SELECT sumIf(taken, read_at > {since:Int64}), sumIf(taken, read_at = {since:Int64}), countIf(read_at = {since:Int64})
 FROM
 (
-    SELECT batch, any(ingested) AS ingested, toInt64(any(records)) - toInt64(sumIf(rows, written = ''))
+    SELECT any(toUnixTimestamp64Milli(ingested)) AS read_at, toInt64(any(records)) - toInt64(sumIf(rows, written = ''))
         - toInt64(sumIf(arrayUniq(arrayFilter(o -> o >= kafka_offset AND o < end_offset, if(written = 'dead_letters', offsets, []))), written = 'dead_letters')) AS taken
     FROM batches
     WHERE kafka_incarnation = {incarnation:String} AND kafka_partition = {partition:Int32} AND batch <= {last:UInt64}
@@ -136,8 +136,13 @@ FROM
 		"incarnation": s.Partition.Incarnation, "partition": strconv.Itoa(s.Partition.ID), "last": strconv.FormatUint(s.Completed, 10), "since": strconv.FormatInt(sinceMs, 10),
 	}
 	var later, then int64
-	err = a.ask(ctx, "remembered events", query, parameters, func(rows driver.Rows) error { return rows.Scan(&later, &then) })
-	return uint64(later), uint64(then), err
+	var batches uint64
+	err = a.ask(ctx, "remembered events", query, parameters, func(rows driver.Rows) error { return rows.Scan(&later, &then, &batches) })
+	least, most = uint64(later), uint64(later+then) //nolint:gosec // counts
+	if batches == 1 {
+		least = most
+	}
+	return least, most, err
 }
 
 // Pending counts the rewards of a partition that wait for the end of their hold.

@@ -7,7 +7,7 @@ FROM
 (
     SELECT o, g, d, ['clicks', 'unique_clicks', 'duplicate_clicks', 'bot_clicks', 'conversions', 'attributed_conversions', 'revenue_minor',
             'attributed_revenue_minor', 'rewards_earned', 'reward_cost_minor'] AS names,
-        sumForEachIf(figures, what = 0) AS viewed, sumForEachIf(figures, what = 1) AS recomputed
+        arrayResize(sumForEachIf(figures, what = 0), 10) AS viewed, arrayResize(sumForEachIf(figures, what = 1), 10) AS recomputed
     FROM
     (
         SELECT org_id AS o, program_id AS g, day AS d, toUInt8(0) AS what,

@@ -3,7 +3,7 @@ SELECT o AS org_id, g AS program_id, '' AS day, '' AS id, '' AS source, '' AS po
     concat('program_totals has ', toString(totals), ', the days add up to ', toString(days)) AS text
 FROM
 (
-    SELECT o, g, sumForEachIf(figures, what = 0) AS totals, sumForEachIf(figures, what = 1) AS days
+    SELECT o, g, arrayResize(sumForEachIf(figures, what = 0), 10) AS totals, arrayResize(sumForEachIf(figures, what = 1), 10) AS days
     FROM
     (
         SELECT org_id AS o, program_id AS g, toUInt8(0) AS what,

@@ -3,7 +3,7 @@ SELECT o AS org_id, g AS program_id, '' AS day, '' AS id, '' AS source, '' AS po
     concat('the hours of program_hourly add up to ', toString(hours), ', the days to ', toString(days)) AS text
 FROM
 (
-    SELECT o, g, sumForEachIf(figures, what = 0) AS hours, sumForEachIf(figures, what = 1) AS days
+    SELECT o, g, arrayResize(sumForEachIf(figures, what = 0), 8) AS hours, arrayResize(sumForEachIf(figures, what = 1), 8) AS days
     FROM
     (
         SELECT org_id AS o, program_id AS g, toUInt8(0) AS what,

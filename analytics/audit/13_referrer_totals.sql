@@ -4,7 +4,7 @@ SELECT o AS org_id, g AS program_id, '' AS day, '' AS id, '' AS source, '' AS po
     concat('clicks, unique clicks, rewards and their cost over referrers are ', toString(referrers), ', over days ', toString(days)) AS text
 FROM
 (
-    SELECT o, g, sumForEachIf(figures, what = 0) AS referrers, sumForEachIf(figures, what = 1) AS days
+    SELECT o, g, arrayResize(sumForEachIf(figures, what = 0), 4) AS referrers, arrayResize(sumForEachIf(figures, what = 1), 4) AS days
     FROM
     (
         SELECT org_id AS o, program_id AS g, toUInt8(0) AS what, [toInt64(clicks), toInt64(unique_clicks), toInt64(rewards_earned), reward_cost_minor] AS figures

@@ -4,7 +4,7 @@ SELECT o AS org_id, g AS program_id, '' AS day, m AS id, '' AS source, '' AS pos
     concat('reward_balances has earned, net, held and fulfilled ', toString(viewed), ' ', measure, ', the events make ', toString(recomputed)) AS text
 FROM
 (
-    SELECT o, g, m, measure, sumForEachIf(figures, what = 0) AS viewed, sumForEachIf(figures, what = 1) AS recomputed
+    SELECT o, g, m, measure, arrayResize(sumForEachIf(figures, what = 0), 4) AS viewed, arrayResize(sumForEachIf(figures, what = 1), 4) AS recomputed
     FROM
     (
         SELECT org_id AS o, program_id AS g, beneficiary_id AS m, concat(currency, unit) AS measure, toUInt8(0) AS what, [earned, pending + approved, held, fulfilled] AS figures

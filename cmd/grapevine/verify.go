@@ -13,6 +13,7 @@ import (
 	"github.com/grapevinehq/grapevine/analytics"
 	"github.com/grapevinehq/grapevine/config"
 	"github.com/grapevinehq/grapevine/internal/verify"
+	"github.com/grapevinehq/grapevine/pipeline/state"
 )
 
 // verifyFlags say what is verified, and how it is told.
@@ -103,15 +104,38 @@ func (f *verifyFlags) verify(cmd *cobra.Command, settings *config.Settings) (*ve
 		return nil, err
 	}
 	defer cluster.Close()
+	store, closeRedis, err := readRedis(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	defer closeRedis()
 	events, err := newKafkaClient(settings)
 	if err != nil {
 		return nil, err
 	}
 	defer closeKafkaClient(events)
 	v := &verify.Verifier{
-		Kafka: cluster, Books: books, Patience: f.patience,
+		Kafka: cluster, Books: books, Redis: store, Patience: f.patience,
 		Event:    func(ctx context.Context, position string) (verify.Event, bool) { return eventAt(ctx, events, position) },
 		Progress: func(check string) { fmt.Fprintln(cmd.ErrOrStderr(), "comparing", check) },
 	}
 	return v.Verify(ctx, analytics.Scope{OrgID: f.org, ProgramID: f.program, From: f.from, To: f.to, Limit: f.limit})
+}
+
+// readRedis opens the memory of an installation to read it. A Redis that is away is an
+// error, and not waited for.
+func readRedis(ctx context.Context, settings *config.Settings) (store *state.Store, closeRedis func(), err error) {
+	client, err := openRedis(settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	closeRedis = func() { _ = client.Close() } // nothing was written
+	if err = client.Ping(ctx).Err(); err == nil {
+		store, err = state.Open(ctx, client, state.Options{Log: slog.New(slog.DiscardHandler), Encoder: recordEncoder})
+	}
+	if err != nil {
+		closeRedis()
+		return nil, nil, fmt.Errorf("ask Redis at %v: %w", settings.Redis.Addresses(), err)
+	}
+	return store, closeRedis, nil
 }

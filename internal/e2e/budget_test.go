@@ -97,4 +97,6 @@ func TestBudget_of_many_partitions_is_never_exceeded_and_releases_who_waits(t *t
 	for _, r := range w.query(`SELECT beneficiary, countIf(net > 0) AS n FROM reward_standings GROUP BY beneficiary HAVING n > 3`) {
 		t.Errorf("more than the limit: %v", r)
 	}
+	w.agrees()
+	w.verifyBudget(t)
 }

@@ -95,6 +95,7 @@ func playMatrix(t *testing.T, choose func([]point) []death) {
 	m.end()
 
 	compareCrash(m.reference, m.world)
+	m.agrees()
 	compareBudgets(m.reference, m.world)
 	for _, w := range []*world{m.world, m.reference} {
 		w.checkMessages()

@@ -46,6 +46,7 @@ func TestFaults_leave_no_trace(t *testing.T) {
 		each.checkMessages()
 		each.checkFinished()
 		each.judge(time.Time{})
+		each.agrees()
 	}
 }
 

@@ -64,6 +64,7 @@ func goldenCase(t *testing.T, brokers string, partitions int) {
 	compareRewards(w, books)
 	compareViews(w, books)
 	w.judge(time.Time{})
+	w.agrees()
 }
 
 func messages(events []golden.Event) []pipeline.Message {

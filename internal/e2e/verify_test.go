@@ -1,14 +1,17 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/grapevinehq/grapevine/internal/enginetest"
 	"github.com/grapevinehq/grapevine/internal/golden"
@@ -97,12 +100,15 @@ func TestVerify_finds_what_was_changed(t *testing.T) {
 	v.tells(t, "rows of clicks", click, "is missing")
 	v.tells(t, "rows of clicks", twice, "more often")
 	v.tells(t, "rows of clicks", judged, "is not what")
-	if len(v.Differences) != 1 || v.Total != 3 {
+	clicks := v.Total
+	if len(v.Differences) != 1 || clicks != 3 {
 		t.Errorf("3 clicks were changed, and %d differences are told: %+v", v.Total, v.Differences)
 	}
 	if other := w.verify(1, "--org", "other"); other.Total != 1 { // whose the missing one was, the books do not know
 		t.Errorf("another org has the differences %+v", other.Differences)
 	}
+
+	w.verifyRedis(t)
 
 	paid := w.anyRow("conversions", "verdict = 'attributed' AND amount_minor > 0")
 	w.change("ALTER TABLE conversions UPDATE amount_minor = amount_minor + 1 WHERE event_id = ? AND kafka_offset = ?", paid["event_id"], paid["kafka_offset"])
@@ -141,4 +147,64 @@ func (w *world) anyRow(table, where string) golden.Row {
 		w.t.Fatalf("%s has no row where %s", table, where)
 	}
 	return rows[0]
+}
+
+// verifyRedis changes Redis in ways that a worker would not notice at once.
+func (w *world) verifyRedis(t *testing.T) {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: w.redis.Addr})
+	defer client.Close()
+	keys := func(pattern string) []string {
+		found, err := client.Keys(t.Context(), pattern).Result()
+		if err != nil || len(found) == 0 {
+			t.Fatalf("Redis has no keys like %s: %v", pattern, err)
+		}
+		slices.Sort(found)
+		return found
+	}
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	longest := slices.MaxFunc(keys("{g??}:*:1.*"), func(a, b string) int { // of clicks: they are the most
+		return cmp.Compare(client.StrLen(t.Context(), a).Val(), client.StrLen(t.Context(), b).Val())
+	})
+	must(client.Del(t.Context(), longest).Err())
+	must(client.Del(t.Context(), keys("{g??}:*:cv:*")[0]).Err())
+	must(client.Del(t.Context(), keys("{g??}:*:c/*")[0]).Err())
+	must(client.Del(t.Context(), keys("{g??}:c*")[0]).Err())
+	conversion := keys("{g??}:*:cv:*")
+	must(client.Copy(t.Context(), conversion[1], conversion[2], 0, true).Err()) // what is known of one conversion stands for another
+	partition := keys("{g??}:journal:*")[0]
+	must(client.HIncrBy(t.Context(), partition, "number", -1).Err())
+	v := w.verify(1)
+	v.tells(t, "remembered events", golden.Row{}, "Redis remembers")
+	v.tells(t, "remembered conversions", golden.Row{}, "neither Redis nor the archive knows it")
+	v.tells(t, "remembered conversions", golden.Row{}, "Redis or the archive has net")
+	v.tells(t, "remembered conversions", golden.Row{}, "is not claimed by its record")
+	v.tells(t, "ledgers", golden.Row{}, "neither Redis nor the archive has the value")
+	v.tells(t, "journals", golden.Row{}, "its journal is of batch")
+	must(client.HIncrBy(t.Context(), partition, "number", 1).Err())
+}
+
+// verifyBudget changes a budget in Redis, and drops it.
+func (w *world) verifyBudget(t *testing.T) {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: w.redis.Addr})
+	defer client.Close()
+	found, err := client.Keys(t.Context(), "{g??}:b:*").Result()
+	if err != nil || len(found) != 1 {
+		t.Fatalf("Redis has the budgets %v: %v", found, err)
+	}
+	if err := client.HIncrBy(t.Context(), found[0], "used", 1).Err(); err != nil {
+		t.Fatal(err)
+	}
+	v := w.verify(1)
+	v.tells(t, "budgets", golden.Row{"event_id": "growth"}, "are used by Redis")
+	if err := client.Del(t.Context(), found[0]).Err(); err != nil {
+		t.Fatal(err)
+	}
+	v = w.verify(1)
+	v.tells(t, "budgets", golden.Row{"event_id": "growth"}, "no account")
 }

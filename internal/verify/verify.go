@@ -22,8 +22,6 @@ type Verifier struct {
 	Progress func(check string)
 	// Patience is how long rewards may take to work what attribution handed over.
 	Patience time.Duration
-
-	installation string // that Redis belongs to
 }
 
 // poll is how often commits are looked at while something is waited for.
@@ -90,6 +88,7 @@ func (v *Verifier) Verify(ctx context.Context, scope analytics.Scope) (*Report, 
 		}
 		checks = append(checks, check{name, func(ctx context.Context) (analytics.Findings, error) { return audit.Invariant(ctx, name) }})
 	}
+	checks = append(checks, v.ofRedis(places, audit, r, scope)...)
 	for _, c := range checks {
 		if err := v.run(ctx, r, c); err != nil {
 			return nil, err
@@ -100,6 +99,35 @@ func (v *Verifier) Verify(ctx context.Context, scope analytics.Scope) (*Report, 
 	}
 	r.Seconds = time.Since(r.Began).Seconds()
 	return r, nil
+}
+
+// ofRedis are the comparisons with Redis. What Redis does not have at all is one
+// difference, not one for each thing that it lacks.
+func (v *Verifier) ofRedis(places []place, audit *analytics.Audit, r *Report, scope analytics.Scope) []check {
+	lost := false
+	unlessLost := func(compare func(context.Context) (analytics.Findings, error)) func(context.Context) (analytics.Findings, error) {
+		return func(ctx context.Context) (analytics.Findings, error) {
+			if lost {
+				return analytics.Findings{}, nil
+			}
+			return compare(ctx)
+		}
+	}
+	return []check{
+		{"installation", func(ctx context.Context) (f analytics.Findings, err error) {
+			f, err = v.installations(ctx)
+			lost = f.Total > 0
+			return f, err
+		}},
+		{"journals", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.journals(ctx, places, audit) })},
+		{"remembered events", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.remembered(ctx, places, scope) })},
+		{"remembered conversions", unlessLost(func(ctx context.Context) (analytics.Findings, error) {
+			return v.conversions(ctx, places, audit, scope)
+		})},
+		{"ledgers", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.rewards(ctx, places, audit, scope) })},
+		{"holds", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.holds(ctx, places, audit, r) })},
+		{"budgets", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.budgets(ctx, r, scope) })},
+	}
 }
 
 // run makes one comparison and takes what it found into the report.

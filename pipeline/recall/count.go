@@ -14,7 +14,7 @@ type Stock struct {
 
 // Lengths reads the memory of a partition, as somebody does who does not work it.
 type Lengths interface {
-	Reader
+	Get(ctx context.Context, keys []string) ([][]byte, error)
 	Lengths(ctx context.Context, keys []string) ([]int64, error)
 }
 

@@ -2,9 +2,13 @@ package reward
 
 import "github.com/grapevinehq/grapevine/pipeline/event"
 
+// ParkedQueues is what the keys of the queues begin with in which rewards of banned
+// members wait.
+const ParkedQueues = "q/p/"
+
 // parkedAt is the queue of a member's rewards that are due and stay pending
 // because the member is banned.
-func parkedAt(p Person) string { return event.PrefixedID("q/p/", p.OrgID, p.ID) }
+func parkedAt(p Person) string { return event.PrefixedID(ParkedQueues, p.OrgID, p.ID) }
 
 // await lets a reward that became pending wait for the end of its hold, and one
 // that is pending no more wait no longer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 
@@ -86,7 +87,10 @@ func (p *Partition) looked(marker, journal []any) (look Look, err error) {
 		return look, nil
 	}
 	look.Begun = text(journal, 2) == ""
-	look.Journal, err = decodeBounds(p.partition, elementBytes(journal, 1))
+	if look.Journal, err = decodeBounds(p.partition, elementBytes(journal, 1)); err != nil {
+		return look, err
+	}
+	look.Journal.Number, err = recordedNumber(text(journal, 0)) // what scripts go by
 	return look, err
 }
 
@@ -180,9 +184,42 @@ func (o *Own) count(ctx context.Context, keys []string, ask func(pipe redis.Pipe
 	return counts, nil
 }
 
-// Owner of a claim is a position; Owned tells of each key whether it is claimed by the
-// record at that place of the partition, or may have been released: then the books
-// tell.
+// Parked counts the members of all queues whose keys begin with a prefix.
+func (o *Own) Parked(ctx context.Context, prefix string) (int64, error) {
+	var total atomic.Int64
+	err := o.store.eachPrimary(ctx, func(ctx context.Context, client *redis.Client) error {
+		for cursor, more := uint64(0), true; more; more = cursor != 0 {
+			keys, next, err := client.Scan(ctx, cursor, globbed(o.prefix+prefix)+"*", scanStep).Result()
+			if err != nil {
+				return err
+			}
+			for i := range keys {
+				keys[i] = strings.TrimPrefix(keys[i], o.prefix)
+			}
+			counts, err := o.Waiting(ctx, keys)
+			if err != nil {
+				return err
+			}
+			for _, n := range counts {
+				total.Add(n)
+			}
+			cursor = next
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count the queues %s: %w", prefix, err)
+	}
+	return total.Load(), nil
+}
+
+// globbed is a text as a pattern that matches it alone.
+func globbed(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(text)
+}
+
+// Owned tells of each key whether it is claimed by the record at that place of the
+// partition, or may have been released: then the books tell.
 func (s *Store) Owned(ctx context.Context, partition pipeline.Partition, claims []pipeline.Claim) ([]bool, error) {
 	owned := make([]bool, len(claims))
 	short := incarnationHash(partition.Incarnation)
