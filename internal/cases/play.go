@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/grapevinehq/grapevine/config"
+	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/offline"
 	"github.com/grapevinehq/grapevine/pipeline/program"
 )
@@ -19,14 +20,32 @@ var begins = time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC)
 // Play plays a case on so many partitions of each topic, and tells what came of it
 // by section. folder is for the files of programs.
 func (c *Case) Play(ctx context.Context, folder string, partitions int) (map[string][]string, error) {
+	p, err := c.Run(ctx, folder, partitions)
+	if err != nil {
+		return nil, err
+	}
+	return p.Came, nil
+}
+
+// Played is a case that was played to its end.
+type Played struct {
+	*offline.Run                           // nil for a case whose first file is refused
+	Records      map[string][]event.Record // what was written to each topic, in that order
+	Programs     []*program.Catalog        // those that decided, in that order
+	Came         map[string][]string       // by section
+}
+
+// Run plays a case and leaves everything to look at.
+func (c *Case) Run(ctx context.Context, folder string, partitions int) (*Played, error) {
 	first, problems, err := c.load(folder, wholeFile)
 	if err != nil || problems != nil {
-		return map[string][]string{"refused": problems}, err
+		return &Played{Came: map[string][]string{"refused": problems}}, err
 	}
 	p := &player{
 		Case: c, folder: folder, now: begins, written: begins.Add(-pause),
 		writer: writer{counts: map[string]int{}, customers: map[string]string{}},
 		teller: teller{came: map[string][]string{}, seen: map[string]int{}, standing: map[string]*standing{}},
+		played: Played{Records: map[string][]event.Record{}, Programs: []*program.Catalog{first}},
 	}
 	p.run = offline.NewRun(offline.RunOptions{
 		Options: offline.Options{Catalog: first, Replay: partitions > 1}, Partitions: partitions, Now: begins.UnixMilli(),
@@ -37,7 +56,8 @@ func (c *Case) Play(ctx context.Context, folder string, partitions int) (map[str
 		}
 	}
 	p.end()
-	return p.came, nil
+	p.played.Run, p.played.Came = p.run, p.came
+	return &p.played, nil
 }
 
 // player is a case on its way.
@@ -49,6 +69,7 @@ type player struct {
 	run     *offline.Run
 	now     time.Time // the clock: never back
 	written time.Time // the time of the line before
+	played  Played
 }
 
 // play carries out one line, to the end of all that follows from it.
@@ -72,6 +93,7 @@ func (p *player) play(ctx context.Context, text string) error {
 		return err
 	}
 	p.run.Produce(topic, rec)
+	p.played.Records[topic] = append(p.played.Records[topic], rec)
 	return p.until(ctx, l.at)
 }
 
@@ -99,6 +121,7 @@ func (p *player) take(ctx context.Context, l *line) error {
 	p.came["refused"] = append(p.came["refused"], problems...)
 	if catalog != nil {
 		p.run.Decide(catalog)
+		p.played.Programs = append(p.played.Programs, catalog)
 	}
 	return p.until(ctx, p.now)
 }

@@ -38,11 +38,11 @@ func (t *trial) creditRows(e *event, d *decision) map[string]creditRow {
 	if d.verdict != attributed {
 		return rows
 	}
-	add := func(model string, paying int64) {
-		amounts := split(d.amount, d.credit.ppm[model])
+	add := func(model, of string, paying int64) {
+		amounts := split(d.amount, d.credit.ppm[of])
 		for i, r := range d.credit.referrers {
 			row := creditRow{
-				model: model, referrer: r.referrer, paying: paying, ppm: d.credit.ppm[model][i], amount: amounts[i], touches: r.touches,
+				model: model, referrer: r.referrer, paying: paying, ppm: d.credit.ppm[of][i], amount: amounts[i], touches: r.touches,
 				first: r.first, last: r.last, conversion: e.or("conversion_id", e.id), org: e.org, program: e.program, day: dayIn(e.time, d.near.zone), time: e.time,
 			}
 			if row.ppm > 0 {
@@ -50,11 +50,9 @@ func (t *trial) creditRows(e *event, d *decision) map[string]creditRow {
 			}
 		}
 	}
-	add(d.credit.paying, 1)
+	add(d.near.Attribution.Model, d.credit.paying, 1) // a bound one keeps the credits, by whichever model they were given
 	for _, model := range d.near.Attribution.Shadow {
-		if model != d.credit.paying || d.bound {
-			add(model, 0)
-		}
+		add(model, model, 0)
 	}
 	return rows
 }
@@ -121,10 +119,11 @@ type told struct {
 func (t *trial) attributedWanted(e *event, d *decision, id string, row Row) {
 	w := told{ConversionID: id, CustomerID: e.texts["customer_id"], Kind: e.texts["kind"], Verdict: d.verdict, Reason: row.text("reason"), AmountMinor: d.amount, Currency: d.near.Currency}
 	if d.verdict == attributed {
-		w.Model = d.credit.paying
-		amounts := split(d.amount, d.credit.ppm[w.Model])
+		w.Model = d.near.Attribution.Model
+		ppm := d.credit.ppm[d.credit.paying]
+		amounts := split(d.amount, ppm)
 		for i, r := range d.credit.referrers {
-			if ppm := d.credit.ppm[w.Model][i]; ppm > 0 {
+			if ppm := ppm[i]; ppm > 0 {
 				w.Credits = append(w.Credits, struct {
 					ReferrerID  string `json:"referrer_id"`
 					CreditPPM   int64  `json:"credit_ppm"`

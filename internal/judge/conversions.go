@@ -28,7 +28,7 @@ type conversion struct {
 	states                     []state // after the decision and after each adjustment
 	attributed                 bool
 	parties                    []party
-	locale                     string // of the referee
+	locales                    []string // of the referee, likewise
 }
 
 // state is how a conversion stands, in the program's currency.
@@ -45,10 +45,10 @@ func (c *conversion) last() *state { return &c.states[len(c.states)-1] }
 // party is a referrer with credit, and what the conversion may earn it.
 type party struct {
 	credited
-	ppm    int64
-	rules  []*rule // whose filters it passed
-	gated  []*rule // whose filters look at stats: the books say
-	locale string
+	ppm     int64
+	rules   []*rule  // whose filters it passed
+	gated   []*rule  // whose filters look at stats: the books say
+	locales []string // of the moments at which it may have been decided
 }
 
 // customer is what a partition knows of one.
@@ -103,7 +103,7 @@ func (t *trial) conversionEvents() error {
 		switch _, taken := t.taken[again]; {
 		case !ok:
 			t.letters.expect(topicConversions, e.place, r.digest(), "invalid")
-		case t.newest().orgs[e.org] == nil || t.newest().orgs[e.org].programs[e.program] == nil:
+		case t.unknownProgram(topicConversions, e):
 			t.letters.expect(topicConversions, e.place, r.digest(), "unknown_program")
 		case taken:
 		case e.kind == typeConversion:
@@ -155,14 +155,7 @@ type decision struct {
 
 // conversion judges one; the answer is what was stored.
 func (t *trial) conversion(r *Record, e *event, row Row, given []Row) string {
-	c := t.newest()
-	if row != nil {
-		if i := t.revisions[row.text("config_revision")]; i > 0 {
-			c = t.catalogs[i-1]
-		} else {
-			t.differ("conversions", e.place.String()+" config_revision", "one of the programs given", row.text("config_revision"))
-		}
-	}
+	c := t.deciding(e, row)
 	d := t.decide(c, e, row)
 	if d.letter != "" {
 		t.letters.expect(topicConversions, e.place, r.digest(), d.letter)
@@ -186,6 +179,28 @@ func (t *trial) conversion(r *Record, e *event, row Row, given []Row) string {
 		t.applyWaiting(made)
 	}
 	return typeConversion
+}
+
+// deciding is the catalog that decided a conversion: the one that its row names or,
+// without a row, the last under which it is refused as the books have it.
+func (t *trial) deciding(e *event, row Row) *catalog {
+	if row != nil {
+		if i := t.revisions[row.text("config_revision")]; i > 0 && t.catalogs[i-1].knows(e.org, e.program) {
+			return t.catalogs[i-1]
+		}
+		t.differ("conversions", e.place.String()+" config_revision", "one of the programs given", row.text("config_revision"))
+	}
+	_, booked := t.booked[letter{topicConversions, e.place, "no_exchange_rate"}]
+	for _, c := range slices.Backward(t.catalogs) {
+		if !c.knows(e.org, e.program) {
+			continue
+		}
+		v := c.orgs[e.org].programs[e.program].at(e.time)
+		if booked == (v != nil && e.amount > 0 && c.rateOf(e.or("currency", v.Currency), v.Currency, e.time) == nil) {
+			return c
+		}
+	}
+	return t.knowing(e.org, e.program)
 }
 
 // decide goes through the verdicts in their order (§9 (15)), up to the question of
@@ -317,11 +332,11 @@ func (t *trial) standing(c *catalog, e *event, d *decision, id string) *conversi
 	}
 	for i, r := range d.credit.referrers {
 		if ppm := d.credit.ppm[d.credit.paying][i]; ppm > 0 {
-			made.parties = append(made.parties, t.party(c, e, made, s, r, ppm, d.cut))
+			made.parties = append(made.parties, t.party(c, e, made, s, r, ppm))
 		}
 	}
-	if m := t.memberAt(e.org, made.customer, e.time, d.cut); m != nil {
-		made.locale = m.texts["locale"]
+	for _, cut := range append(t.cuts(e.org, e.written-onItsWay, made.customer), always) {
+		made.locales = append(made.locales, t.memberAt(e.org, made.customer, e.time, cut).locale())
 	}
 	if s.bound == nil {
 		s.bound = d.credit

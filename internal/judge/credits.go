@@ -12,6 +12,8 @@ import (
 func (t *trial) creditRowsBooked() error {
 	seen := map[uint64]int{} // how many of a party's changes are there
 	ids := map[string]bool{}
+	referees := map[string][]string{} // rules told, by row
+	of := map[string]*conversion{}
 	for row, err := range t.rows("credits") {
 		if err != nil {
 			return err
@@ -40,17 +42,45 @@ func (t *trial) creditRowsBooked() error {
 				continue
 			}
 			p := &c.parties[i]
-			want["credit_ppm"], want["credited_minor"], want["locale"] = p.ppm, split(c.states[n].net, c.ppm())[i], p.locale
+			want["credit_ppm"], want["credited_minor"], want["locale"] = p.ppm, split(c.states[n].net, c.ppm())[i], oneOf(p.locales, row.text("locale"))
 			t.rulesTold(key, p, row.texts("rules"))
 			seen[name(c.org, c.program, c.id, p.referrer)]++
 		default:
-			want["beneficiary_id"], want["role"], want["credit_ppm"], want["locale"] = c.customer, "referee", int64(0), c.locale
+			want["beneficiary_id"], want["role"], want["credit_ppm"], want["locale"] = c.customer, "referee", int64(0), oneOf(c.locales, row.text("locale"))
 			seen[name(c.org, c.program, c.id, "", "referee")]++
+			referees[key], of[key] = row.texts("rules"), c
 		}
 		t.compare("credits", key, want, row)
 	}
+	for key, told := range referees { // once it is settled what the referrers passed
+		want, got := of[key].refereeRules(), slices.Sorted(slices.Values(told))
+		if !slices.Equal(want, got) {
+			t.differ("credits", key+" rules", strings.Join(want, ", "), strings.Join(got, ", "))
+		}
+	}
 	t.creditsMissing(seen)
 	return nil
+}
+
+// refereeRules are those with something for the referee that a referrer passed.
+func (c *conversion) refereeRules() (ids []string) {
+	for i := range c.parties {
+		for _, r := range c.parties[i].rules {
+			if !slices.Contains(ids, r.ID) && slices.ContainsFunc(r.Rewards, func(w reward) bool { return w.To == "referee" }) {
+				ids = append(ids, r.ID)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// oneOf is what was found where that may be, or else what is likeliest.
+func oneOf(these []string, found string) string {
+	if slices.Contains(these, found) {
+		return found
+	}
+	return these[len(these)-1]
 }
 
 func (c *conversion) ppm() []int64 {
@@ -85,7 +115,7 @@ func (t *trial) creditsMissing(seen map[uint64]int) {
 		if !c.attributed {
 			continue
 		}
-		changes, referee := 0, false
+		changes := 0
 		for _, s := range c.states {
 			if s.told {
 				changes++
@@ -96,11 +126,8 @@ func (t *trial) creditsMissing(seen map[uint64]int) {
 			if n := seen[name(c.org, c.program, c.id, p.referrer)]; n != changes {
 				t.differ("credits", fmt.Sprintf("%s/%s %s of %s", c.org, c.program, c.id, p.referrer), fmt.Sprint(changes, " rows"), n)
 			}
-			for _, r := range p.rules {
-				referee = referee || slices.ContainsFunc(r.Rewards, func(w reward) bool { return w.To == "referee" })
-			}
 		}
-		if !referee {
+		if len(c.refereeRules()) == 0 {
 			changes = 0
 		}
 		if n := seen[name(c.org, c.program, c.id, "", "referee")]; n != changes {

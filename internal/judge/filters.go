@@ -7,20 +7,27 @@ import (
 )
 
 // party is a referrer with its credit, and the rules whose filters it passes (§5).
-func (t *trial) party(c *catalog, e *event, made *conversion, s *custom, r credited, ppm, cut int64) party {
+// What turns on updates that came about when the conversion did or later is left to
+// the books.
+func (t *trial) party(c *catalog, e *event, made *conversion, s *custom, r credited, ppm int64) party {
 	r.referrer = t.intern(r.referrer)
 	out := party{credited: r, ppm: ppm}
-	m := t.memberAt(e.org, r.referrer, e.time, cut)
-	if m != nil {
-		out.locale = m.texts["locale"]
-	}
-	for _, rule := range made.version.Rules {
-		passes, gated := t.passes(c, rule, made, s, r.referrer, m)
-		switch {
-		case gated:
-			out.gated = append(out.gated, rule)
-		case passes:
-			out.rules = append(out.rules, rule)
+	moments := append(t.cuts(e.org, e.written-onItsWay, r.referrer), always)
+	for i, cut := range moments {
+		m := t.memberAt(e.org, r.referrer, e.time, cut)
+		out.locales = append(out.locales, m.locale())
+		for _, of := range made.version.Rules {
+			passes, gated := t.passes(c, of, made, s, r.referrer, m)
+			passed := slices.Contains(out.rules, of)
+			switch {
+			case i == 0 && passes && !gated:
+				out.rules = append(out.rules, of)
+			case gated || i > 0 && passes != passed:
+				out.rules = slices.DeleteFunc(out.rules, func(x *rule) bool { return x == of })
+				if !slices.Contains(out.gated, of) {
+					out.gated = append(out.gated, of)
+				}
+			}
 		}
 	}
 	return out

@@ -23,7 +23,7 @@ func (t *trial) fulfillmentEvents() error {
 		switch {
 		case !ok:
 			refused = "invalid"
-		case t.newest().orgs[e.org] == nil || t.newest().orgs[e.org].programs[e.program] == nil:
+		case t.unknownProgram(topicFulfillments, e):
 			refused = "unknown_program"
 		case taken[again]:
 			t.none("fulfillments", key, redelivered, row)

@@ -182,6 +182,38 @@ func (t *trial) note(c *catalog) {
 // newest is the catalog that decided last.
 func (t *trial) newest() *catalog { return t.catalogs[len(t.catalogs)-1] }
 
+// knows tells whether a catalog has a program; every org has the empty one.
+func (c *catalog) knows(org, program string) bool {
+	o := c.orgs[org]
+	return o != nil && (program == "" || o.programs[program] != nil)
+}
+
+// knowing is the last catalog that has a program, nil for none.
+func (t *trial) knowing(org, program string) *catalog {
+	for _, c := range slices.Backward(t.catalogs) {
+		if c.knows(org, program) {
+			return c
+		}
+	}
+	return nil
+}
+
+// unknownProgram tells whether the program of an event was not known when it was
+// decided. Where the states of the files differ, the books say under which it was.
+func (t *trial) unknownProgram(topic string, e *event) bool {
+	known := 0
+	for _, c := range t.catalogs {
+		if c.knows(e.org, e.program) {
+			known++
+		}
+	}
+	if known == 0 || known == len(t.catalogs) {
+		return known == 0
+	}
+	_, booked := t.booked[letter{topic, e.place, "unknown_program"}]
+	return booked
+}
+
 // intern keeps one copy of a text that comes often.
 func (t *trial) intern(text string) string {
 	if one, ok := t.names[text]; ok {

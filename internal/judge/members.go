@@ -20,6 +20,13 @@ func (u *update) banned() bool {
 	return u != nil && u.texts["status"] == "banned"
 }
 
+func (u *update) locale() string {
+	if u == nil {
+		return ""
+	}
+	return u.texts["locale"]
+}
+
 // history is what is known of a member: its updates by their own time, one at each;
 // of several at one time the one later in partition order (§9 (10)).
 type history struct {

@@ -20,8 +20,10 @@ import (
 type played struct {
 	*testing.T
 	*offline.Run
-	path       string // of the programs
+	path       string   // of the programs that decided last
+	earlier    []string // of those before
 	source     []byte
+	revisions  map[string]string // text by revision
 	partitions int
 	next       map[string]int64
 	records    map[string][]Record // of input topics, as they were produced
@@ -38,7 +40,7 @@ func play(t *testing.T, programs []byte, partitions int, replay bool, now int64)
 		t.Fatal(err)
 	}
 	return &played{
-		T: t, path: path, source: programs, partitions: partitions, next: map[string]int64{}, records: map[string][]Record{},
+		T: t, path: path, source: programs, revisions: map[string]string{catalog.Revision: string(programs)}, partitions: partitions, next: map[string]int64{}, records: map[string][]Record{},
 		Run: offline.NewRun(offline.RunOptions{Options: offline.Options{Catalog: catalog, Replay: replay}, Partitions: partitions, Now: now}),
 	}
 }
@@ -81,8 +83,8 @@ func (p *played) papers() *papers {
 			out.tables[table] = append(out.tables[table], plainRow(r))
 		}
 	}
-	if rows := out.tables["conversions"]; len(rows) > 0 {
-		out.tables["configurations"] = []Row{{"config_revision": rows[0].text("config_revision"), "source": string(p.source)}}
+	for revision, text := range p.revisions {
+		out.tables["configurations"] = append(out.tables["configurations"], Row{"config_revision": revision, "source": text})
 	}
 	p.addLetters(out)
 	out.tables["waiting"] = waiting(out.tables)
@@ -135,7 +137,7 @@ func (p *played) addLetters(out *papers) {
 // addViews adds what the views say, by the judge itself: that ClickHouse says the
 // same is for the tests with engines.
 func (p *played) addViews(out *papers) {
-	t, err := newTrial(p.Context(), &Case{Programs: p.path}, out)
+	t, err := newTrial(p.Context(), p.judged(), out)
 	if err == nil {
 		err = t.run()
 	}
@@ -168,6 +170,11 @@ func (p *played) addViews(out *papers) {
 	slices.SortFunc(out.tables["reward_balances"], func(a, b Row) int {
 		return compareRows(a, b, []string{"org_id", "program_id", "beneficiary_id", "currency", "unit"})
 	})
+}
+
+// judged is the case of the run: everything that was due is over.
+func (p *played) judged() *Case {
+	return &Case{Programs: p.path, Earlier: p.earlier, Rest: time.UnixMilli(p.Now())}
 }
 
 // agree expects no difference.
@@ -217,7 +224,7 @@ func TestJudge_agrees_with_the_worked_case(t *testing.T) {
 		t.Run(fmt.Sprint(partitions, " partitions"), func(t *testing.T) {
 			t.Parallel()
 			p := playGolden(t, partitions)
-			report := agree(t, &Case{Programs: p.path}, p.papers())
+			report := agree(t, p.judged(), p.papers())
 			if report.Events != 1266 {
 				t.Errorf("%d events were judged, not 1266", report.Events)
 			}

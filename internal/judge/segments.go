@@ -169,6 +169,9 @@ func (t *trial) grantStands(s *standing) {
 	}
 	var gives []int64
 	for _, c := range t.catalogs {
+		if !c.knows(s.first.org, s.first.program) {
+			continue
+		}
 		for _, v := range c.orgs[s.first.org].programs[s.first.program].versions {
 			for _, r := range v.Rules {
 				if r.ID != d.RuleID || r.Type != "grant" || v.ValidFrom.UTC().Format("2006-01-02T15:04:05Z07:00") != d.RuleVersion || s.at < v.from || s.at >= v.to {

@@ -235,7 +235,7 @@ func TestJudge_agrees_with_random_traffic(t *testing.T) {
 		t.Run(fmt.Sprintf("%d partitions, seed %d", partitions, seed), func(t *testing.T) {
 			t.Parallel()
 			p := playTraffic(t, seed, partitions, 120)
-			report := agree(t, &Case{Programs: p.path, Rest: time.UnixMilli(p.Now())}, p.papers())
+			report := agree(t, p.judged(), p.papers())
 			t.Log(report.Events, report.Rows)
 		})
 	}

@@ -21,7 +21,7 @@ func (t *trial) updates() error {
 		case !ok:
 			t.letters.expect(topicMembers, e.place, r.digest(), "invalid")
 			t.none("members", key, "invalid", row)
-		case t.newest().orgs[e.org] == nil:
+		case t.unknownProgram(topicMembers, e):
 			t.letters.expect(topicMembers, e.place, r.digest(), "unknown_program")
 			t.none("members", key, "unknown_program", row)
 		case !e.tombstone && taken[again]:

@@ -276,7 +276,7 @@ func (t *trial) compareRewards() {
 // compareSum compares what rewards are worth together.
 func (t *trial) compareSum(key string, s *sum) {
 	if s.reward != nil {
-		total, got := bracketed(t.table(t.newest(), s), s.revenue), s.found[""]
+		total, got := bracketed(t.table(t.knowing(s.org, s.program), s), s.revenue), s.found[""]
 		if got > total || got < total && !s.capped && !s.rejected[""] {
 			t.differ("rewards", key, fmt.Sprint(total), got)
 		}
