@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/grapevinehq/grapevine/consumers"
+	"github.com/grapevinehq/grapevine/internal/golden"
 	"github.com/grapevinehq/grapevine/pipeline"
 )
 
@@ -219,3 +220,9 @@ func (x *example) decided(org, program, reward, decision string) {
 func (x *example) paid(org, program, reward string) {
 	x.write(consumers.Fulfillments, reward, "reward.fulfilled", org, program, x.now, map[string]any{"reward_id": reward})
 }
+
+// keyed joins what names something.
+func keyed(parts ...string) string { return strings.Join(parts, "|") }
+
+// text is a column as text.
+func text(row golden.Row, column string) string { return fmt.Sprint(row[column]) }

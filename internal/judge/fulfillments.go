@@ -81,28 +81,24 @@ func (t *trial) fulfil(e *event, s *standing, row Row) {
 	}
 }
 
-// held over: nothing that was due at rest is pending, but for whom the newest update
-// bans (§5, §9 (42)).
+// dueRewards looks at holds: nothing is approved before its time but by a person, who
+// is obeyed at once, and nothing that was due at rest is pending but for whom the
+// newest update bans (§5, §9 (42)).
 func (t *trial) dueRewards() {
 	for _, s := range t.rewards {
-		if s.first == nil || s.net == 0 || s.approved {
+		if s.first == nil {
 			continue
 		}
-		due, _ := instant(s.first.data.AvailableAt)
-		if s.allowed {
+		d := &s.first.data
+		due, _ := instant(d.AvailableAt)
+		switch {
+		case s.early && !s.allowed:
+			t.differ("rewards", s.key(), "pending until "+d.AvailableAt, "approved before")
+		case s.net == 0 || s.approved:
+		case s.allowed && !s.ever:
 			t.differ("rewards", s.key(), "approved: a person said so", s.last.data.Status)
-		}
-		if t.rest == 0 || due > t.rest || t.newestOf(s.first.org, s.first.data.BeneficiaryID).banned() {
-			continue
-		}
-		t.differ("rewards", s.key(), "approved: the hold ended at "+s.first.data.AvailableAt, s.last.data.Status)
-	}
-	for _, s := range t.rewards {
-		if s.first == nil || !s.approved {
-			continue
-		}
-		if due, _ := instant(s.first.data.AvailableAt); t.rest != 0 && due > t.rest && !s.allowed {
-			t.differ("rewards", s.key(), "pending until "+s.first.data.AvailableAt, "approved")
+		case t.rest != 0 && due <= t.rest && !t.newestOf(s.first.org, d.BeneficiaryID).banned():
+			t.differ("rewards", s.key(), "approved: the hold ended at "+d.AvailableAt, s.last.data.Status)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // standing is a reward after the events so far.
@@ -13,6 +12,8 @@ type standing struct {
 	net, held   int64
 	earned      int64 // all that was ever earned
 	approved    bool
+	ever        bool   // approved, be it for a while
+	early       bool   // before it was available
 	at          int64  // of what it is for, as the books have it
 	day         string // of that, likewise
 	budget      string
@@ -146,9 +147,8 @@ func (s *standing) take(m *movement) string {
 		if s.approved || before != by || before != remaining {
 			return "approved twice, or in part"
 		}
-		if due, ok := instant(m.data.AvailableAt); ok && m.time < due && !strings.HasPrefix(m.data.Reason, "approved by") {
-			return "approved before it is available"
-		}
+		due, ok := instant(m.data.AvailableAt)
+		s.early = s.early || !ok || m.time < due
 		s.approved = true
 	}
 	if s.net != remaining {
@@ -171,5 +171,6 @@ func (s *standing) status(got string) string {
 		return "status " + got
 	}
 	s.approved = s.approved || got == "approved"
+	s.ever = s.ever || s.approved
 	return ""
 }
