@@ -51,7 +51,6 @@ type standing struct {
 	net, held       int64
 	earned          int64 // all that was ever earned
 	approved, ended bool  // ended: a person took it back
-	at              int64 // of the conversion, ms; as the books have it
 }
 
 // rewardsTold are the reward events of the topic, each once, partition by
