@@ -31,7 +31,7 @@ func (s *Store) Budgets(ctx context.Context, take func(BudgetLook) error) error 
 		return err
 	}
 	for _, name := range names {
-		look, err := s.budget(ctx, name)
+		look, err := s.Budget(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -75,8 +75,8 @@ func (s *Store) budgetNames(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// budget reads one in one step.
-func (s *Store) budget(ctx context.Context, name string) (BudgetLook, error) {
+// Budget reads one in one step.
+func (s *Store) Budget(ctx context.Context, name string) (BudgetLook, error) {
 	g := groupOf(name)
 	look := BudgetLook{Name: name, Used: new(big.Int), Given: new(big.Int), Drawn: map[string]uint64{}}
 	var account, waiting *redis.MapStringStringCmd
