@@ -178,20 +178,24 @@ func (g *ground) redisBytes(ctx context.Context) (int64, error) {
 	client := redis.NewClient(&redis.Options{Addr: g.redis.Addr})
 	defer client.Close()
 	var total int64
-	iter := client.Scan(ctx, 0, "*", 10_000).Iterator()
-	pipe := client.Pipeline()
-	var usages []*redis.IntCmd
-	for iter.Next(ctx) {
-		usages = append(usages, pipe.MemoryUsage(ctx, iter.Val()))
-	}
-	if err := iter.Err(); err != nil {
-		return 0, fmt.Errorf("list the keys of Redis: %w", err)
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return 0, fmt.Errorf("ask Redis for memory: %w", err)
-	}
-	for _, u := range usages {
-		total += u.Val()
+	for cursor, more := uint64(0), true; more; more = cursor != 0 {
+		keys, next, err := client.Scan(ctx, cursor, "*", 10_000).Result()
+		if err != nil {
+			return 0, fmt.Errorf("list the keys of Redis: %w", err)
+		}
+		usages, err := client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for _, key := range keys {
+				pipe.MemoryUsage(ctx, key)
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, fmt.Errorf("ask Redis for the memory of %d keys: %w", len(keys), err)
+		}
+		for _, u := range usages {
+			total += u.(*redis.IntCmd).Val()
+		}
+		cursor = next
 	}
 	return total, nil
 }

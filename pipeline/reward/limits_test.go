@@ -132,6 +132,18 @@ func TestLimit_oldest_that_does_not_fit_is_waited_for(t *testing.T) {
 	b.check()
 }
 
+// Neither changes what the limit has let through.
+func TestLimit_who_stands_behind_what_goes_is_looked_at(t *testing.T) {
+	b := newBook(t, oneRule(limited(program.Limit{Period: program.Lifetime, AmountMinor: 500})))
+	big := at(sale("big", 6000, "r"), date(2026, 11, 1))
+	b.take(big)
+	small := at(sale("small", 6000, "r"), date(2026, 11, 2))
+	b.take(small)
+	expectOutcome(t, b.take(next(small, 4000, true)), "small reversed 200/0; ")
+	expectOutcome(t, b.take(next(big, 0, false)), "big reversed 600/0; small earned 400/400; ")
+	b.check()
+}
+
 func TestLimit_of_quantities_counts_rewards_and_no_money(t *testing.T) {
 	rule := perConversion(program.Reward{Type: "custom", Quantity: 7, Unit: "mug"})
 	rule.Limit = &program.Limit{Period: program.Lifetime, Count: 1, AmountMinor: 5}

@@ -52,7 +52,7 @@ func (t *Taking) reduce(s *spot, by int64, reason string) bool {
 	if _, ok := t.draw(leave...); !ok {
 		return false
 	}
-	where := s.Waits
+	where, stood := s.Waits, s.Stands
 	t.unqueue(s)
 	s.Held -= waited
 	s.Net -= by - waited
@@ -62,8 +62,11 @@ func (t *Taking) reduce(s *spot, by int64, reason string) bool {
 	}
 	t.tell(s, Reversed, by, reason)
 	t.countLimits(s)
-	if s.Held > 0 {
+	switch {
+	case s.Held > 0:
 		t.askAgain(s, where)
+	case where == WaitLimit: // whoever stood behind it may fit
+		t.review(stood)
 	}
 	return true
 }
