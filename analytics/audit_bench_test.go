@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ func BenchmarkAudit(b *testing.B) {
 			if err != nil || f.Total > 0 {
 				b.Fatalf("%s: %+v, %v", what, f, err)
 			}
-			b.ReportMetric(time.Since(began).Seconds(), fmt.Sprint(what, "-s"))
+			b.ReportMetric(time.Since(began).Seconds(), fmt.Sprint(strings.ReplaceAll(what, " ", "-"), "-s"))
 		}
 	}
 	b.ReportMetric(0, "ns/op")

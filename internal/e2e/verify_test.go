@@ -126,6 +126,38 @@ func TestVerify_finds_what_was_changed(t *testing.T) {
 	v.tells(t, "batches", golden.Row{}, "batch 1")
 }
 
+// Two workers have much to do, and one of them dies now and then: what is acknowledged
+// agrees at every moment.
+func TestVerify_beside_workers_that_die(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	w := newWorld(t, enginetest.Kafka(t).Addr, 2, []byte(trafficPrograms))
+	w.settings["BATCH_MAX_EVENTS"] = "200"
+	w.createTopics()
+	g := newTraffic(seed)
+	g.members()
+	g.clicks(2500)
+	g.conversions(700)
+	w.exitWhenIdle(2 * time.Minute) // the books are there
+	w.publish(g.messages)
+	workers := []*worker{w.launch("run"), w.launch("run")}
+	looks := 0
+	for i := 0; looks < 3 || !w.done(); i++ {
+		w.verify(0, "--patience", "1s")
+		if looks++; w.done() {
+			continue
+		}
+		workers[i%2].kill()
+		workers[i%2] = w.launch("run")
+	}
+	for _, p := range workers {
+		p.kill()
+	}
+	w.exitWhenIdle(4 * time.Minute)
+	w.agrees()
+}
+
 // tells expects a check to name an event, with words of what is wrong.
 func (v *verified) tells(t *testing.T, check string, event golden.Row, text string) {
 	t.Helper()

@@ -126,7 +126,7 @@ func (v *Verifier) rewards(ctx context.Context, places []place, audit *analytics
 		if m == nil {
 			continue
 		}
-		err = audit.EachReward(ctx, p.standing(), func(list []analytics.BookedReward) error { return m.sameRewards(ctx, list, scope, &f) })
+		err = audit.EachReward(ctx, p.standing(), func(list []analytics.BookedReward) error { return v.sameRewards(ctx, m, list, scope, &f) })
 		if err != nil {
 			return f, err
 		}
@@ -134,7 +134,7 @@ func (v *Verifier) rewards(ctx context.Context, places []place, audit *analytics
 	return f, nil
 }
 
-func (m *memory) sameRewards(ctx context.Context, list []analytics.BookedReward, scope analytics.Scope, f *analytics.Findings) error {
+func (v *Verifier) sameRewards(ctx context.Context, m *memory, list []analytics.BookedReward, scope analytics.Scope, f *analytics.Findings) error {
 	booked, keys := make([]reward.Booked, len(list)), make([]string, len(list))
 	for i, r := range list {
 		booked[i] = reward.Booked{
@@ -147,8 +147,12 @@ func (m *memory) sameRewards(ctx context.Context, list []analytics.BookedReward,
 	if err != nil {
 		return err
 	}
+	after, err := v.Redis.Look(ctx, m.place.partition)
+	if err != nil {
+		return err
+	}
 	for i := range list {
-		if text := rewardText(&list[i], &booked[i], values[i]); text != "" {
+		if text := rewardText(&list[i], &booked[i], values[i], after.Filled > m.place.completed); text != "" {
 			r := &list[i]
 			note(f, scope, analytics.Finding{OrgID: r.OrgID, ProgramID: r.ProgramID, Day: r.Day, ID: r.ID, Position: m.place.partition.String(), Text: text})
 		}
@@ -185,8 +189,9 @@ func (m *memory) ledgerValues(ctx context.Context, keys []string) ([][]byte, err
 	return values, nil
 }
 
-// rewardText says how a ledger has a reward otherwise than it is booked.
-func rewardText(r *analytics.BookedReward, b *reward.Booked, value []byte) string {
+// rewardText says how a ledger has a reward otherwise than it is booked. ahead tells that
+// the ledger may be of a later batch than is judged.
+func rewardText(r *analytics.BookedReward, b *reward.Booked, value []byte, ahead bool) string {
 	if value == nil {
 		return "neither Redis nor the archive has the value of the ledger that it stands in"
 	}
@@ -194,12 +199,14 @@ func rewardText(r *analytics.BookedReward, b *reward.Booked, value []byte) strin
 	switch {
 	case err != nil:
 		return "its ledger cannot be read: " + err.Error()
-	case !known && r.Net == 0 && r.Held == 0 && r.TierID != "":
-		return "" // an earlier occurrence of a tier: nothing is left of it
+	case s.Over && (ahead || r.Net == 0 && r.Held == 0):
+		return ""
+	case s.Over:
+		return fmt.Sprintf("its tier was reached again, so nothing is left of it, and the books have %d", r.Net)
 	case !known:
 		return fmt.Sprintf("its ledger does not have it, and the books have %d of it", r.Net)
 	case s.Sequence > r.Sequence:
-		return "" // the ledger is ahead: the books were judged up to the acknowledged batch
+		return "" // of a later batch
 	case s.Sequence < r.Sequence || s.Net != r.Net || s.Held != r.Held || string(s.Status) != r.Status:
 		return fmt.Sprintf("its ledger has %d, %d held, %s after event %d, the books %d, %d held, %s after event %d",
 			s.Net, s.Held, s.Status, s.Sequence, r.Net, r.Held, r.Status, r.Sequence)

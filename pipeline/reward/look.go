@@ -18,6 +18,9 @@ type Booked struct {
 type Standing struct {
 	Net, Held, Sequence int64
 	Status              Status
+	// Over: the tier was reached again, and the ledger keeps that occurrence alone. What
+	// it says of this one is that nothing is left.
+	Over bool
 }
 
 // Key is that of the ledger's value which holds the reward.
@@ -36,7 +39,7 @@ func (b *Booked) Key() string {
 }
 
 // In finds the reward in that value, as it is stored; known is false where the value
-// does not have it: a ledger keeps of a tier's reward its latest occurrence alone.
+// does not have it.
 func (b *Booked) In(value []byte) (s Standing, known bool, err error) {
 	var list []Reward
 	switch key := b.Key(); key[0] {
@@ -55,19 +58,22 @@ func (b *Booked) In(value []byte) (s Standing, known bool, err error) {
 		if err = decode(value, &t); t.Occurrence == b.Occurrence {
 			list = t.Rewards
 		}
+		s.Over = t.Occurrence > b.Occurrence
 	default:
 		var t Tally
 		err = decode(value, &t)
-		if held := t.tier(b.TierID); held != nil && held.Occurrence == b.Occurrence {
-			list = held.Rewards
+		if held := t.tier(b.TierID); held != nil {
+			if s.Over = held.Occurrence > b.Occurrence; held.Occurrence == b.Occurrence {
+				list = held.Rewards
+			}
 		}
 	}
 	for i := range list {
 		if r := &list[i]; r.Rule == b.RuleID && r.ID == b.Reward {
-			return Standing{r.Net, r.Held, r.Sequence, r.Status}, true, err
+			return Standing{Net: r.Net, Held: r.Held, Sequence: r.Sequence, Status: r.Status}, true, err
 		}
 	}
-	return s, false, err
+	return s, s.Over, err
 }
 
 // NextCredit is the least sequence of a credit that the ledger has not taken, by the
