@@ -155,7 +155,7 @@ func (t *trial) opinions(e *event, row Row) opinion {
 	for _, h := range t.directory(e.org).listing[code{"referral_codes", e.texts["referral_code"]}] {
 		who = append(who, h.id)
 	}
-	moments := append(t.cuts(e.org, e.written-onItsWay, who...), always)
+	moments := append(t.cuts(e.org, e.written-t.onItsWay, who...), always)
 	for _, c := range slices.Backward(t.catalogs) {
 		for _, cut := range moments {
 			if o := t.opinion(c, e, cut, row); t.agrees(e, &o, row) {
@@ -165,10 +165,6 @@ func (t *trial) opinions(e *event, row Row) opinion {
 	}
 	return first
 }
-
-// onItsWay is how long a record may be under way between the moment that it is
-// stamped with and Kafka, in milliseconds.
-const onItsWay = 1000
 
 // agrees tells whether the books have come to an opinion.
 func (t *trial) agrees(e *event, o *opinion, row Row) bool {

@@ -288,7 +288,7 @@ func (t *trial) credit(c *catalog, e *event, d *decision, row Row, given []Row) 
 
 // moments are those at which knowledge grew since a conversion was written.
 func (t *trial) moments(q *question) []int64 {
-	after := q.written - onItsWay
+	after := q.written - t.onItsWay
 	who := []string{}
 	var all []int64
 	note := func(x touch) {
@@ -335,7 +335,7 @@ func (t *trial) standing(c *catalog, e *event, d *decision, id string) *conversi
 			made.parties = append(made.parties, t.party(c, e, made, s, r, ppm))
 		}
 	}
-	for _, cut := range append(t.cuts(e.org, e.written-onItsWay, made.customer), always) {
+	for _, cut := range append(t.cuts(e.org, e.written-t.onItsWay, made.customer), always) {
 		made.locales = append(made.locales, t.memberAt(e.org, made.customer, e.time, cut).locale())
 	}
 	if s.bound == nil {

@@ -12,7 +12,7 @@ import (
 func (t *trial) party(c *catalog, e *event, made *conversion, s *custom, r credited, ppm int64) party {
 	r.referrer = t.intern(r.referrer)
 	out := party{credited: r, ppm: ppm}
-	moments := append(t.cuts(e.org, e.written-onItsWay, r.referrer), always)
+	moments := append(t.cuts(e.org, e.written-t.onItsWay, r.referrer), always)
 	for i, cut := range moments {
 		m := t.memberAt(e.org, r.referrer, e.time, cut)
 		out.locales = append(out.locales, m.locale())

@@ -31,6 +31,11 @@ type Case struct {
 	// over. Zero asks nothing of holds.
 	Rest time.Time
 
+	// OnItsWay is how long a record may be under way from the moment that it is stamped
+	// with until it lies in Kafka, 0 is a second: members and clicks need not have been
+	// known to an event that was stamped less than that after them.
+	OnItsWay time.Duration
+
 	// MaxFutureSkew of the workers; 0 is the contract's ten minutes.
 	MaxFutureSkew time.Duration
 
@@ -100,6 +105,7 @@ type trial struct {
 	ctx      context.Context
 	most     int
 	skew     time.Duration
+	onItsWay int64
 	report   Report
 	catalogs []*catalog // the oldest first
 
@@ -139,7 +145,7 @@ type trial struct {
 
 func newTrial(ctx context.Context, c *Case, e Evidence) (*trial, error) {
 	t := &trial{
-		ctx: ctx, Evidence: e, most: cmp.Or(c.Most, 100), skew: cmp.Or(c.MaxFutureSkew, 10*time.Minute), report: Report{Rows: map[string]int{}},
+		ctx: ctx, Evidence: e, most: cmp.Or(c.Most, 100), skew: cmp.Or(c.MaxFutureSkew, 10*time.Minute), onItsWay: cmp.Or(c.OnItsWay, time.Second).Milliseconds(), report: Report{Rows: map[string]int{}},
 		letters: letters{map[letter]digest{}, map[letter]digest{}}, members: map[string]*directory{},
 		taken: map[uint64]struct{}{}, counted: map[uint64]int64{}, actors: map[uint64]string{}, hashes: map[string]uint64{},
 		touches: touches{by: map[uint64]int32{}}, names: map[string]string{}, views: newViews(),

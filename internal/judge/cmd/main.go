@@ -57,6 +57,7 @@ func caseOf(arguments []string) (c judge.Case, err error) {
 	flags.StringVar(&c.Programs, "programs", "programs.yaml", "file or folder of the programs that decided last")
 	flags.StringSliceVar(&c.Earlier, "earlier", nil, "files or folders of those before, the oldest first")
 	flags.DurationVar(&c.MaxFutureSkew, "max-future-skew", 10*time.Minute, "max_future_skew of the workers")
+	flags.DurationVar(&c.OnItsWay, "on-its-way", time.Second, "how long a record may be under way from its timestamp until it lies in Kafka")
 	flags.IntVar(&c.Most, "most", 100, "how many differences are told; all are counted")
 	rest := flags.String("rest", "", "since when nothing more happens (RFC 3339): holds that were due by then must be over; nothing is asked of holds without it")
 	if err := flags.Parse(arguments); err != nil {
