@@ -242,7 +242,7 @@ type HTTP struct {
 
 // Batch settings.
 type Batch struct {
-	// MaxEvents is the most clicks of a batch; of the other topics, whose events weigh more, an eighth.
+	// MaxEvents is the most clicks of a batch; of the other topics, whose events weigh more, a quarter.
 	MaxEvents int `json:"max_events" jsonschema:"minimum=1,maximum=1000000"`
 	// MaxBytes is the most bytes of a batch, keys, values and headers together.
 	MaxBytes int `json:"max_bytes" jsonschema:"minimum=1048576,maximum=1073741824"`

@@ -321,7 +321,7 @@ func (w *worker) loops(ctx context.Context, incarnations map[string]string) (map
 
 // heavier is how many clicks one event of another topic weighs, with all that is
 // looked up and decided about it.
-const heavier = 8
+const heavier = 4
 
 // limits bound the batches of a topic.
 func (w *worker) limits(topic string) loop.Limits {
