@@ -28,6 +28,14 @@ type Stage interface {
 	TakeOver(ctx context.Context, p *Session) (Worker, error)
 }
 
+// Retraceable is a Stage of whose memory some can be made again from the rows that
+// its batches write to the books. The changelog leaves that out.
+type Retraceable interface {
+	Stage
+	// Retraces tells whether the value of a key can be made again.
+	Retraces(key string) bool
+}
+
 // Worker is a stage at work on one partition, under one generation. Its calls
 // come from one goroutine, but for Decode, which runs ahead of them.
 type Worker interface {

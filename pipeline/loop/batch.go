@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/changelog"
 )
 
 // run is one partition under one takeover.
@@ -16,7 +17,7 @@ type run struct {
 	*Loop
 	source pipeline.Source
 	log    *slog.Logger
-	memory pipeline.Memory
+	memory *recorder
 	worker pipeline.Worker
 
 	committed int64         // the offset of the last acknowledgement or bound
@@ -111,8 +112,12 @@ func (r *run) process(ctx context.Context, b batch, j pipeline.Journal) error {
 		clock.lap("apply")
 	}
 
-	// Write the books: one block a table, under a lease, and last what became of
-	// every record.
+	// Write the books: one block a table, under a lease. The changelog goes first, for
+	// what it does not hold has no other trace; last comes what became of every record.
+	if err := r.Books.Write(ctx, b.bounds, r.source.Lease, outcome.changelog); err != nil {
+		return fmt.Errorf("write the changelog of batch %d: %w", b.bounds.Number, err)
+	}
+	clock.lap("changelog")
 	blocks := append(outcome.Blocks, letters.blocks...)
 	blocks = append(blocks, account(b.bounds, offsets, outcome.Counts, blocks))
 	if err := r.Books.Write(ctx, b.bounds, r.source.Lease, blocks); err != nil {
@@ -151,30 +156,31 @@ func (r *run) process(ctx context.Context, b batch, j pipeline.Journal) error {
 
 // decide takes a batch through look-up, claims and decision to its journal, or
 // takes what the journal holds.
-func (r *run) decide(ctx context.Context, b batch, j pipeline.Journal, clock *clock) (pipeline.Outcome, error) {
+func (r *run) decide(ctx context.Context, b batch, j pipeline.Journal, clock *clock) (carried, error) {
+	r.memory.claimed = nil
 	var facts []byte
 	switch {
 	case j.Filled:
-		return r.replay(ctx, b, j.Record)
+		return r.resume(ctx, b, j)
 	case j.Exists: // begun: its facts stand
 		facts = j.Facts
 	default:
 		if err := r.lookUp(ctx, b, clock); err != nil {
-			return pipeline.Outcome{}, err
+			return carried{}, err
 		}
 		var err error
 		if facts, err = b.work.Facts(); err != nil {
-			return pipeline.Outcome{}, fmt.Errorf("encode facts: %w", err)
+			return carried{}, fmt.Errorf("encode facts: %w", err)
 		}
 		if facts != nil {
 			if j, err = r.memory.Begin(ctx, b.bounds, facts); err != nil {
-				return pipeline.Outcome{}, fmt.Errorf("begin: %w", err)
+				return carried{}, fmt.Errorf("begin: %w", err)
 			}
 			if err = standsFor(b, j); err != nil {
-				return pipeline.Outcome{}, err
+				return carried{}, err
 			}
 			if j.Filled {
-				return r.replay(ctx, b, j.Record)
+				return r.resume(ctx, b, j)
 			}
 			facts = j.Facts
 			clock.lap("begin")
@@ -182,15 +188,15 @@ func (r *run) decide(ctx context.Context, b batch, j pipeline.Journal, clock *cl
 	}
 	if facts != nil {
 		if err := b.work.TakeFacts(facts); err != nil {
-			return pipeline.Outcome{}, fmt.Errorf("take the facts of the begin record: %w", err)
+			return carried{}, fmt.Errorf("take the facts of the begin record: %w", err)
 		}
 		if err := b.work.Claim(ctx); err != nil {
-			return pipeline.Outcome{}, fmt.Errorf("claim: %w", err)
+			return carried{}, fmt.Errorf("claim: %w", err)
 		}
 		clock.lap("claim")
 	}
 	if err := b.work.Decide(); err != nil {
-		return pipeline.Outcome{}, fmt.Errorf("decide: %w", err)
+		return carried{}, fmt.Errorf("decide: %w", err)
 	}
 	clock.lap("decide")
 	return r.journal(ctx, b, facts, clock)
@@ -238,27 +244,34 @@ var errLeft = errors.New("the worker stops, and leaves the batch to the next")
 
 // journal records what was decided, together with the partition's own memory.
 // When a record stands already, that one counts.
-func (r *run) journal(ctx context.Context, b batch, facts []byte, clock *clock) (pipeline.Outcome, error) {
+func (r *run) journal(ctx context.Context, b batch, facts []byte, clock *clock) (carried, error) {
 	record, err := b.work.Record()
 	if err != nil {
-		return pipeline.Outcome{}, fmt.Errorf("encode the record: %w", err)
+		return carried{}, fmt.Errorf("encode the record: %w", err)
 	}
 	outcome, err := r.replay(ctx, b, record)
 	if err != nil {
-		return pipeline.Outcome{}, err
+		return carried{}, err
 	}
-	stands, err := r.memory.Fill(ctx, b.bounds, facts, record, outcome.Writes)
+	r.memory.begin(&outcome.Writes, b.bounds.Number)
+	rows := r.changed(&outcome, b.bounds.Number)
+	sealed, err := changelog.Seal(record, rows)
 	if err != nil {
-		return pipeline.Outcome{}, fmt.Errorf("journal: %w", err)
+		return carried{}, err
 	}
+	stands, err := r.memory.Fill(ctx, b.bounds, facts, sealed, outcome.Writes)
+	if err != nil {
+		return carried{}, fmt.Errorf("journal: %w", err)
+	}
+	r.memory.began = true
 	clock.lap("journal")
 	if err := standsFor(b, stands); err != nil {
-		return pipeline.Outcome{}, err
+		return carried{}, err
 	}
-	if string(stands.Record) != string(record) {
-		return r.replay(ctx, b, stands.Record)
+	if string(stands.Record) != string(sealed) {
+		return r.resume(ctx, b, stands)
 	}
-	return outcome, nil
+	return r.carry(b, outcome, facts, record, rows)
 }
 
 // standsFor makes sure that what stands in the journal is about the records at
@@ -269,6 +282,22 @@ func standsFor(b batch, j pipeline.Journal) error {
 		return fmt.Errorf("the journal holds batch %d with the bounds [%d, %d) of revision %s, not those of revision %s", j.Bounds.Number, j.Bounds.First, j.Bounds.End, j.Bounds.Revision, b.bounds.Revision)
 	}
 	return nil
+}
+
+// resume carries out what a journal holds.
+func (r *run) resume(ctx context.Context, b batch, j pipeline.Journal) (carried, error) {
+	record, rows, told, err := changelog.Open(j.Record)
+	if err != nil {
+		return carried{}, err
+	}
+	outcome, err := r.replay(ctx, b, record)
+	if err != nil {
+		return carried{}, err
+	}
+	if told {
+		return carried{Outcome: outcome}, nil
+	}
+	return r.carry(b, outcome, j.Facts, record, rows)
 }
 
 // replay carries out a record.

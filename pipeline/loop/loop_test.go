@@ -62,53 +62,72 @@ func (i *idleWatch) Fetch(ctx context.Context, from int64, maxBytes int, wait ti
 // Whatever dies when, and whichever commit arrives late: the books, the memory
 // and the set of messages come out as in a run without faults.
 func TestLoop_gives_the_same_books_through_any_crash(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { crashes(t, func(*world) error { return nil }) })
+}
+
+// Redis is lost with any crash, and made anew of the changelog.
+func TestLoop_gives_the_same_books_though_redis_is_rebuilt_after_any_crash(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		words := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", ""}), 1, 12).Draw(t, "words")
-		stage := wordStage{claims: rapid.Bool().Draw(t, "claims"), timers: rapid.Bool().Draw(t, "timers")}
-		want := newWorld(words)
-		want.budget = 1 << 30
-		if err := work(t.Context(), &worker{world: want, generation: 1}, stage, 3); !errors.Is(err, context.Canceled) && err != nil {
+		crashes(t, func(w *world) error {
+			if rapid.Bool().Draw(t, "redis is lost") {
+				return w.rebuild()
+			}
+			return nil
+		})
+	})
+}
+
+// crashes works a log with crashes, and something done after each, and compares with
+// a run without.
+func crashes(t *rapid.T, then func(*world) error) {
+	words := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", ""}), 1, 12).Draw(t, "words")
+	stage := wordStage{claims: rapid.Bool().Draw(t, "claims"), timers: rapid.Bool().Draw(t, "timers")}
+	want := newWorld(words)
+	want.budget = 1 << 30
+	if err := work(t.Context(), &worker{world: want, generation: 1}, stage, 3); !errors.Is(err, context.Canceled) && err != nil {
+		t.Fatal(err)
+	}
+
+	got := newWorld(words)
+	for generation := int32(1); ; generation++ {
+		if generation > 200 {
+			t.Fatal("no end")
+		}
+		if len(got.late) > 0 && rapid.Bool().Draw(t, "late commit arrives") {
+			got.late[len(got.late)-1]()
+		}
+		got.late = nil
+		got.budget = rapid.IntRange(1, 25).Draw(t, "calls")
+		got.after = rapid.Bool().Draw(t, "after")
+		w := &worker{world: got, generation: generation, delay: rapid.Bool().Draw(t, "delay")}
+		err := work(t.Context(), w, stage, rapid.IntRange(1, 4).Draw(t, "batch"))
+		if err == nil || errors.Is(err, context.Canceled) {
+			break
+		}
+		if !errors.Is(err, errCrash) {
 			t.Fatal(err)
 		}
-
-		got := newWorld(words)
-		for generation := int32(1); ; generation++ {
-			if generation > 200 {
-				t.Fatal("no end")
-			}
-			if len(got.late) > 0 && rapid.Bool().Draw(t, "late commit arrives") {
-				got.late[len(got.late)-1]()
-			}
-			got.late = nil
-			got.budget = rapid.IntRange(1, 25).Draw(t, "calls")
-			got.after = rapid.Bool().Draw(t, "after")
-			w := &worker{world: got, generation: generation, delay: rapid.Bool().Draw(t, "delay")}
-			err := work(t.Context(), w, stage, rapid.IntRange(1, 4).Draw(t, "batch"))
-			if err == nil || errors.Is(err, context.Canceled) {
-				break
-			}
-			if !errors.Is(err, errCrash) {
-				t.Fatal(err)
-			}
+		if err := then(got); err != nil {
+			t.Fatal(err)
 		}
-		for _, table := range []string{"words", "told"} {
-			if a, b := rows(want, table), rows(got, table); !slices.Equal(a, b) {
-				t.Fatalf("%s\n got %v\nwant %v", table, b, a)
-			}
+	}
+	for _, table := range []string{"words", "told"} {
+		if a, b := rows(want, table), rows(got, table); !slices.Equal(a, b) {
+			t.Fatalf("%s\n got %v\nwant %v", table, b, a)
 		}
-		for _, key := range []string{"seen", "told"} {
-			if string(want.memory[key]) != string(got.memory[key]) {
-				t.Fatalf("memory of what was %s %q, want %q", key, got.memory[key], want.memory[key])
-			}
+	}
+	for _, key := range []string{"seen", "told"} {
+		if string(want.memory[key]) != string(got.memory[key]) {
+			t.Fatalf("memory of what was %s %q, want %q", key, got.memory[key], want.memory[key])
 		}
-		if a, b := set(want.published), set(got.published); !slices.Equal(a, b) {
-			t.Fatalf("published %v, want %v", b, a)
-		}
-		words = slices.DeleteFunc(set(got.published), func(word string) bool { return word == "" || strings.HasPrefix(word, "told ") })
-		if given := slices.Sorted(maps.Keys(got.given)); !slices.Equal(given, words) {
-			t.Fatalf("given back %v, want %v", given, words)
-		}
-	})
+	}
+	if a, b := set(want.published), set(got.published); !slices.Equal(a, b) {
+		t.Fatalf("published %v, want %v", b, a)
+	}
+	words = slices.DeleteFunc(set(got.published), func(word string) bool { return word == "" || strings.HasPrefix(word, "told ") })
+	if given := slices.Sorted(maps.Keys(got.given)); !slices.Equal(given, words) {
+		t.Fatalf("given back %v, want %v", given, words)
+	}
 }
 
 func rows(w *world, table string) (out []string) {
@@ -231,7 +250,7 @@ func TestLoop_finishes_no_more_batches_at_once_than_may_be_in_flight(t *testing.
 		t.Fatalf("got %v, and %d blocks", err, len(w.books))
 	}
 	<-l.InFlight
-	if err := work(t.Context(), &worker{world: w, generation: 1}, wordStage{}, 2); len(w.books) != 2 { // of words, and of what became of each
+	if err := work(t.Context(), &worker{world: w, generation: 1}, wordStage{}, 2); len(w.books) != 3 { // of words, of what became of each, and the changelog
 		t.Fatalf("got %v, and %d blocks", err, len(w.books))
 	}
 }

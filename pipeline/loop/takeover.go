@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/changelog"
 )
 
 // takeOver raises the fence, finds out where the partition's work stands, and
@@ -28,8 +29,10 @@ func (r *run) takeOver(ctx context.Context) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	r.memory = memory
-	session := &pipeline.Session{Partition: p, Generation: r.source.Generation(), Memory: memory, Log: r.log}
+	if r.memory, err = record(ctx, memory); err != nil {
+		return place{}, err
+	}
+	session := &pipeline.Session{Partition: p, Generation: r.source.Generation(), Memory: r.memory, Log: r.log}
 	if r.worker, err = r.Stage.TakeOver(ctx, session); err != nil {
 		return place{}, err
 	}
@@ -119,7 +122,7 @@ func (r *run) boundOnly(ctx context.Context, b pipeline.Bounds, before pipeline.
 	if before.Exists && before.Bounds.First == before.Bounds.End && before.Bounds.End == b.First && b.First < b.End {
 		asked.First++
 	}
-	written, err := r.Books.Has(ctx, asked, append(r.Stage.Tables(), lettersTable, batchesTable))
+	written, err := r.Books.Has(ctx, asked, append(r.Stage.Tables(), lettersTable, batchesTable, changelog.Table))
 	if err != nil {
 		return place{}, fmt.Errorf("ask the books for [%d, %d): %w", b.First, b.End, err)
 	}

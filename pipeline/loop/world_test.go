@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/changelog"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/volatile"
 )
@@ -31,6 +32,7 @@ type world struct {
 	memory    map[string][]byte
 	shared    map[string]int64
 	books     map[string][]string // by token: the rows, inserted once
+	changelog []pipeline.Block    // in the order of their batches
 	published []string
 	given     map[string]uint64 // by budget, the batch that gave it back
 	late      []func()          // commit requests that arrive later
@@ -177,6 +179,9 @@ func (w *worker) Fill(_ context.Context, b pipeline.Bounds, facts, record []byte
 			w.journal = pipeline.Journal{Exists: true, Filled: true, Bounds: b, Facts: facts, Record: bytes.Clone(record)}
 			w.mutex.Lock()
 			defer w.mutex.Unlock()
+			for _, kv := range writes.Set {
+				w.memory[kv.Key] = kv.Value
+			}
 			for _, kv := range writes.Append {
 				w.memory[kv.Key] = append(w.memory[kv.Key], kv.Value...)
 			}
@@ -217,6 +222,9 @@ func (w *worker) Write(_ context.Context, b pipeline.Bounds, _ func() time.Time,
 			token := fmt.Sprintf("%s/%d/%d/%d", block.Table, b.Number, b.First, b.End)
 			if _, ok := w.books[token]; !ok {
 				w.books[token] = block.Columns[0].Data.([]string)
+				if block.Table == changelog.Table {
+					w.changelog = append(w.changelog, block)
+				}
 			}
 			return nil
 		}); err != nil {
@@ -395,4 +403,39 @@ func (w *wordWork) Outcome(context.Context) (pipeline.Outcome, error) {
 		o.Writes.Append = append(o.Writes.Append, pipeline.KeyValue{Key: "told", Value: []byte(w.tell)})
 	}
 	return o, nil
+}
+
+// rebuild makes anew what Redis held, of the changelog alone.
+func (w *world) rebuild() error {
+	w.journal, w.memory, w.shared = pipeline.Journal{}, map[string][]byte{}, map[string]int64{}
+	for number, block := range w.changelog {
+		column := func(name string) any {
+			i := slices.IndexFunc(block.Columns, func(c pipeline.Column) bool { return c.Name == name })
+			return block.Columns[i].Data
+		}
+		for i, kind := range column("kind").([]string) {
+			key, value := column("key").([]string)[i], column("value").([]string)[i]
+			switch kind {
+			case changelog.KindJournal:
+				var j changelog.Journal
+				if err := j.Decode([]byte(value)); err != nil {
+					return err
+				}
+				record, err := changelog.Told(j.Record)
+				if err != nil {
+					return err
+				}
+				bounds := j.Bounds(pipeline.Partition{Topic: "t", ID: 3}, uint64(number+1))
+				w.journal = pipeline.Journal{Exists: true, Filled: true, Bounds: bounds, Facts: j.Facts, Record: record}
+			case changelog.KindClaim:
+				w.shared[key] = column("rank").([]int64)[i]
+			case changelog.KindValue:
+				if column("piece").([]int64)[i] == 0 {
+					w.memory[key] = nil
+				}
+				w.memory[key] = append(w.memory[key], value...)
+			}
+		}
+	}
+	return nil
 }

@@ -21,7 +21,7 @@ type Lengths interface {
 // Count counts the entries of all buckets by their length. ok is false where nothing
 // is remembered yet.
 func Count(ctx context.Context, reader Lengths) (stock Stock, ok bool, err error) {
-	values, err := reader.Get(ctx, []string{directoryKey})
+	values, err := reader.Get(ctx, []string{DirectoryKey})
 	if err != nil {
 		return stock, false, fmt.Errorf("read the directory of remembered events: %w", err)
 	}

@@ -69,7 +69,7 @@ type appended struct{ bucket, entries int32 }
 // Open reads the directory of segments and warms the filters.
 func Open(ctx context.Context, reader Reader, options Options) (*Memory, error) {
 	m := &Memory{reader: reader, options: options, replays: true}
-	values, err := reader.Get(ctx, []string{directoryKey})
+	values, err := reader.Get(ctx, []string{DirectoryKey})
 	if err != nil {
 		return nil, fmt.Errorf("read the directory of remembered events: %w", err)
 	}
@@ -208,7 +208,7 @@ func (m *Memory) Write(entries []Entry, now Times) pipeline.Writes {
 	var w pipeline.Writes
 	m.written.confirm()
 	m.turn(now.bounded(), len(entries), &w)
-	w.Set = append(w.Set, pipeline.KeyValue{Key: directoryKey, Value: encodeDirectory(m.segments)})
+	w.Set = append(w.Set, pipeline.KeyValue{Key: DirectoryKey, Value: encodeDirectory(m.segments)})
 	if len(entries) > 0 {
 		s := m.segments[len(m.segments)-1]
 		var buckets []appended
@@ -259,7 +259,8 @@ func (m *Memory) turn(now Times, n int, w *pipeline.Writes) {
 	}
 }
 
-const directoryKey = "s"
+// DirectoryKey is the key of the directory of segments.
+const DirectoryKey = "s"
 
 // name is short: it is stored once a bucket.
 func name(segment uint64, kind byte, i int) string {

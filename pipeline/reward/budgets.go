@@ -2,6 +2,7 @@ package reward
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +25,11 @@ const (
 type Account struct {
 	Drawn   uint64 `cbor:"1,keyasint"`           // the number of the batch that drew on it last
 	Waiting int64  `cbor:"2,keyasint,omitempty"` // rewards of this partition in its queue
+	// Taken is what the rewards of this partition have of it, and Gives what that batch
+	// gives back when it is published. With those of all partitions it comes to what the
+	// budget itself says is used, less the room that it gave and nobody collected.
+	Taken int64 `cbor:"3,keyasint,omitempty"`
+	Gives int64 `cbor:"4,keyasint,omitempty"`
 
 	before uint64 // Drawn, as it was before this batch
 }
@@ -167,8 +173,15 @@ func (l *Ledgers) drawOn(account string, op pipeline.DrawOp) pipeline.Draw {
 func (l *Ledgers) drew(account string) {
 	a := l.accounts.write(accountKey(account))
 	if a.Drawn != l.batch.Number {
-		a.before, a.Drawn = a.Drawn, l.batch.Number
+		a.before, a.Drawn, a.Gives = a.Drawn, l.batch.Number, 0
 	}
+}
+
+// has notes that a reward has so much more of its budget, or less. Its account is
+// loaded.
+func (t *Taking) has(s *spot, more int64) {
+	s.Drawn += more
+	t.ledgers.accounts.write(accountKey(s.Account)).Taken += more
 }
 
 // accountQueue counts the rewards of this partition in a budget's queue, and
@@ -220,7 +233,7 @@ func (t *Taking) granted(account string, g pipeline.Grant) bool {
 		own := t.ownLimit(&s)
 		if own == "" || admits(t.ledgers.limits.read(own), s.rule.Limit, s.Net > 0, s.money(s.Held)) {
 			t.unqueue(&s)
-			s.Drawn += g.Amount
+			t.has(&s, g.Amount)
 			t.release(&s)
 			return true
 		}
@@ -235,6 +248,56 @@ func (t *Taking) granted(account string, g pipeline.Grant) bool {
 		t.wait(&s, WaitLimit)
 	}
 	return true
+}
+
+// queueAt holds the rewards of this partition that wait for an account, in the order
+// of the budget's own queue: all that the budget knows of them.
+func queueAt(account string) string { return QueueAccounts + account }
+
+// QueueAccounts is how the keys of those queues begin.
+const QueueAccounts = "q/u/"
+
+// claimant is a member of an account's queue.
+//
+//	<reward id> <amount> <ref>
+func (s *spot) claimant() string {
+	amount, err := s.Rate.Convert(s.Net + s.Held)
+	if err != nil { // it was converted when it joined
+		amount = s.Drawn
+	}
+	return strings.Join([]string{s.rewardID(s.Reward), strconv.FormatInt(amount-s.Drawn, 10), s.ref(s.Reward)}, " ")
+}
+
+// Claimant is a reward that waits for a budget, as the partition remembers it.
+type Claimant struct {
+	Account string // the budget's whole name
+	Reward  string
+	Amount  int64 // in minor units of the budget
+	Time    int64 // of the conversion
+	Ref     string
+}
+
+// ClaimantOf reads a member of the partition's queues; false when the queue is not
+// that of an account.
+func ClaimantOf(m pipeline.QueueMember) (c Claimant, ok bool) {
+	account, ok := strings.CutPrefix(m.Key, QueueAccounts)
+	parts := strings.SplitN(m.Member, " ", 3)
+	if !ok || len(parts) < 3 {
+		return c, false
+	}
+	amount, err := strconv.ParseInt(parts[1], 10, 64)
+	return Claimant{Account: account, Reward: parts[0], Amount: amount, Time: m.Rank, Ref: parts[2]}, err == nil
+}
+
+// AccountAt is the name of the account whose value has a key; false for other keys.
+func AccountAt(key string) (account string, ok bool) { return strings.CutPrefix(key, accountKey("")) }
+
+// Decode reads an account's value.
+func (a *Account) Decode(value []byte) error {
+	if err := decode(value, a); err != nil {
+		return fmt.Errorf("read an account: %w", err)
+	}
+	return nil
 }
 
 // rateMember is a member of [QueueRates]: of two with one rank, the older goes first.

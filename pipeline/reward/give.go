@@ -25,6 +25,7 @@ func (g *Give) Draw() pipeline.Draw {
 // free notes what a reward no longer needs of its account.
 func (l *Ledgers) free(account string, amount int64) {
 	l.drew(account)
+	l.accounts.write(accountKey(account)).Gives += amount
 	l.freed[account] += amount
 }
 

@@ -57,7 +57,7 @@ func (t *Taking) reduce(s *spot, by int64, reason string) bool {
 	s.Held -= waited
 	s.Net -= by - waited
 	if freed > 0 {
-		s.Drawn -= freed
+		t.has(s, -freed)
 		t.ledgers.free(s.Account, freed)
 	}
 	t.tell(s, Reversed, by, reason)
@@ -147,7 +147,7 @@ func (t *Taking) admit(s *spot, more int64) bool {
 			t.hold(s, more, WaitBudget)
 			return true
 		}
-		s.Drawn += take[0].Amount
+		t.has(s, take[0].Amount)
 	}
 	s.Held = amount
 	t.release(s)
@@ -210,6 +210,7 @@ func (t *Taking) wait(s *spot, where Wait) {
 		t.ledgers.queues.join(waitingAt(s.Stands), s.waiter(), s.conversionTime)
 	case WaitBudget:
 		t.ledgers.accountQueue(s.Account, 1)
+		t.ledgers.queues.join(queueAt(s.Account), s.claimant(), s.conversionTime)
 		if s.Stands != "" {
 			t.ledgers.limitQueue(s.Stands, 0, 1)
 			t.ledgers.queues.join(queuedAt(s.Stands), s.waiter(), s.conversionTime)
@@ -227,6 +228,7 @@ func (t *Taking) unqueue(s *spot) {
 		t.ledgers.queues.leave(waitingAt(s.Stands), s.waiter())
 	case WaitBudget:
 		t.ledgers.accountQueue(s.Account, -1)
+		t.ledgers.queues.leave(queueAt(s.Account), s.claimant())
 		if s.Stands != "" {
 			t.ledgers.limitQueue(s.Stands, 0, -1)
 			t.ledgers.queues.leave(queuedAt(s.Stands), s.waiter())

@@ -31,14 +31,41 @@ type identity struct {
 // event. Visitor ids and keyed hashes are kept apart: one may look like the other.
 func (b *work) identify(c *event.Click, referrer string, h secretHasher) identity {
 	actor, known := h.Actor(c)
+	var id identity
+	id, b.scratch = identityOf(b.Recall, b.scratch, c, referrer, actor, known)
+	return id
+}
+
+// identityOf hashes what a click is recognised by. named tells that the actor is a
+// visitor id.
+func identityOf(h recall.Hasher, scratch []byte, c *event.Click, referrer, actor string, named bool) (id identity, _ []byte) {
 	kind := "h"
-	if known {
+	if named {
 		kind = "v"
 	}
-	var id identity
-	id.key, b.scratch = b.Recall.Key(b.scratch, c.OrgID, c.ProgramID, referrer, c.LinkID, kind, actor)
-	id.event, b.scratch = b.Recall.Event(b.scratch, id.key, c.Source, c.ID)
-	return id
+	id.key, scratch = h.Key(scratch, c.OrgID, c.ProgramID, referrer, c.LinkID, kind, actor)
+	id.event, scratch = h.Event(scratch, id.key, c.Source, c.ID)
+	return id, scratch
+}
+
+// Stored is a row of the table clicks, as far as it says what is remembered.
+type Stored struct {
+	OrgID, ProgramID, ReferrerID, LinkID string
+	VisitorID, ActorHash                 string
+	Source, EventID                      string
+	Unique                               bool
+	Time                                 int64 // ms
+}
+
+// Remembered is what the memory of its partition holds of a stored click.
+func Remembered(h recall.Hasher, s *Stored) recall.Entry {
+	c := event.Click{Envelope: event.Envelope{OrgID: s.OrgID, ProgramID: s.ProgramID, Source: s.Source, ID: s.EventID}, LinkID: s.LinkID}
+	actor, named := s.VisitorID, s.VisitorID != ""
+	if !named {
+		actor = s.ActorHash
+	}
+	id, _ := identityOf(h, nil, &c, s.ReferrerID, actor, named)
+	return recall.Entry{Key: id.key, Event: id.event, Counted: s.Unique, Time: s.Time}
 }
 
 // earlier are the click's identities under the secrets of before: after a

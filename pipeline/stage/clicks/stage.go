@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
+	"github.com/grapevinehq/grapevine/pipeline/changelog"
 	"github.com/grapevinehq/grapevine/pipeline/click"
 	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/program"
@@ -59,6 +60,12 @@ func (s *Stage) Shared() bool { return false }
 
 // Claims is false: what clicks remember is their partition's own.
 func (s *Stage) Claims() bool { return false }
+
+// Retraces implements pipeline.Retraceable: what is remembered of a click follows
+// from its row, see [Remembered].
+func (s *Stage) Retraces(key string) bool { return recall.Retraces(key) && key != changelog.SinceKey }
+
+var _ pipeline.Retraceable = (*Stage)(nil)
 
 // TakeOver implements pipeline.Stage: it warms the memory of the partition.
 func (s *Stage) TakeOver(ctx context.Context, p *pipeline.Session) (pipeline.Worker, error) {
