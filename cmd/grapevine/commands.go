@@ -16,6 +16,7 @@ func commands() []*cobra.Command {
 		newVerifyCommand(),
 		newRewardsCommand(),
 		newDeadLettersCommand(),
+		newRebuildCommand(),
 		newMigrateCommand(),
 		newCheckCommand(),
 	}

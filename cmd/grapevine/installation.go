@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/grapevinehq/grapevine/analytics"
 	"github.com/grapevinehq/grapevine/config"
 	"github.com/grapevinehq/grapevine/consumers"
 	"github.com/grapevinehq/grapevine/pipeline"
@@ -108,7 +109,7 @@ func registerTopics(ctx context.Context, store *state.Store, cluster *consumers.
 
 func topicChanged(name string, before, now state.Topic) error {
 	if before.Incarnation != now.Incarnation {
-		return fmt.Errorf("topic %s was deleted and made anew: its offsets begin again, and what was counted would be counted twice; use a new installation (kafka.group, Redis and clickhouse.database), or run `grapevine rebuild`: %w", name, pipeline.ErrOffsetsLost)
+		return fmt.Errorf("topic %s was deleted and made anew: its offsets begin again, and what was counted would be counted twice; begin a new installation (kafka.group, Redis and clickhouse.database of its own): %w", name, pipeline.ErrOffsetsLost)
 	}
 	return fmt.Errorf("topic %s had %d partitions and has %d: keys have moved to partitions that do not remember them; write to a topic with %d partitions, or begin a new installation: %w", name, before.Partitions, now.Partitions, before.Partitions, pipeline.ErrOffsetsLost)
 }
@@ -145,4 +146,30 @@ func sameSecret(ctx context.Context, store *state.Store, secrets [][click.Secret
 		}
 	}
 	return errors.New("hash_secret is not the one that this installation's workers use: set the same everywhere, and to rotate it give the first one as hash_secret_previous")
+}
+
+// hashSecretName is under which the workers agree on a hash secret.
+const hashSecretName = "hash_secret"
+
+// recordAgreed keeps in the books what the workers agreed on in Redis, for a Redis
+// that is made anew: what the topics were at first, and the generated hash secret or
+// the mark of the one that is set.
+func recordAgreed(ctx context.Context, store *state.Store, books *analytics.Books, cluster *consumers.Cluster) error {
+	names := []string{hashSecretName}
+	for _, contract := range consumers.Inputs() {
+		names = append(names, state.TopicName(cluster.Names().Kafka(contract)))
+	}
+	for _, name := range names {
+		value, err := store.Meta(ctx, name)
+		if err != nil {
+			return mended(err)
+		}
+		if value == nil {
+			continue
+		}
+		if err := books.RecordAgreed(ctx, name, value); err != nil {
+			return err
+		}
+	}
+	return nil
 }

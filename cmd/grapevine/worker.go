@@ -290,7 +290,10 @@ func (w *worker) loops(ctx context.Context, incarnations map[string]string) (map
 		return nil, nil, err
 	}
 	if generated {
-		w.log.Warn("hash_secret is not set: a generated one is kept in Redis; set one of your own, so that Redis alone does not undo the hashes of ip and user agent")
+		w.log.Warn("hash_secret is not set: a generated one is kept in Redis and in ClickHouse; set one of your own, so that neither alone undoes the hashes of ip and user agent")
+	}
+	if err := waitFor(ctx, w.log, "ClickHouse to keep what is agreed on", func(ctx context.Context) error { return recordAgreed(ctx, w.store, w.books, w.cluster) }); err != nil {
+		return nil, nil, err
 	}
 	installation, err := w.store.Installation(ctx)
 	if err != nil {

@@ -20,6 +20,7 @@ type matrix struct {
 	immortal  bool    // it passes all points
 	rounds    int     // cast so far
 	deaths    int
+	rebuilt   bool // Redis was, once at least
 	reference *world
 	along     *worker // at work there
 }
@@ -77,6 +78,16 @@ func (m *matrix) anotherTakesOver(r *round) {
 	m.start(stays)
 	m.die(r, stays)
 	m.worker, m.immortal = stays, true
+}
+
+// redisIsLost: with the worker goes all that Redis holds, and is made anew.
+func (m *matrix) redisIsLost(r *round) {
+	m.t.Helper()
+	m.die(r)
+	m.flush()
+	m.rebuild()
+	m.rebuilt = true
+	m.start()
 }
 
 // replace has a worker of the other kind at work.

@@ -13,6 +13,7 @@ import (
 // Rows say of everything that a batch touched what it comes to, in the order in which
 // writes are carried out.
 func TestChange_comes_to_one_row_a_place(t *testing.T) {
+	kept, old := pipeline.NewClaimID("conv/1"), pipeline.NewClaimID("conv/2")
 	c := Change{
 		Writes: pipeline.Writes{
 			Delete:  []string{"gone", "back", "begun"},
@@ -22,7 +23,7 @@ func TestChange_comes_to_one_row_a_place(t *testing.T) {
 			Enqueue: []pipeline.QueueMember{{Key: "q", Member: "moves", Rank: 7}},
 		},
 		Shared: []pipeline.SharedSet{{Key: "m", Field: "f", Value: []byte("x")}, {Key: "m", Field: "f"}},
-		Claims: []pipeline.Claim{{Key: "conv/1", Offset: 9}},
+		Claims: []Claim{{Owned: pipeline.Owned{ID: kept, Offset: 9}}, {Owned: pipeline.Owned{ID: old, Offset: 8}}, {Owned: pipeline.Owned{ID: old, Offset: 8}, Released: true}},
 	}
 	want := []Row{
 		{Kind: KindValue, Key: "gone", Gone: true},
@@ -32,7 +33,8 @@ func TestChange_comes_to_one_row_a_place(t *testing.T) {
 		{Kind: KindQueue, Key: "q", Member: "moves", Rank: 7},
 		{Kind: KindQueue, Key: "q", Member: "left", Gone: true},
 		{Kind: KindShared, Key: "m", Member: "f", Gone: true},
-		{Kind: KindClaim, Key: "conv/1", Rank: 9},
+		{Kind: KindClaim, Key: string(kept[:]), Rank: 9},
+		{Kind: KindClaim, Key: string(old[:]), Rank: 8, Gone: true},
 	}
 	if got := c.Rows(5); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)

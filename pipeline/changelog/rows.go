@@ -13,7 +13,7 @@ const (
 	KindValue   = "value"   // a value of the partition's own memory
 	KindQueue   = "queue"   // a member of one of its queues
 	KindShared  = "shared"  // a field that other partitions read
-	KindClaim   = "claim"   // an id that it owns
+	KindClaim   = "claim"   // an id that it owns, by its hash; gone when it is released
 )
 
 // SinceKey is the value of a partition's memory that names the first batch with a
@@ -39,7 +39,13 @@ type Row struct {
 type Change struct {
 	Writes pipeline.Writes
 	Shared []pipeline.SharedSet
-	Claims []pipeline.Claim // that it won
+	Claims []Claim // in the order in which they were won and released
+}
+
+// Claim is an id that the batch won, or released.
+type Claim struct {
+	pipeline.Owned
+	Released bool
 }
 
 // Rows are the rows of a change: of everything that it touches what it comes to,
@@ -66,7 +72,7 @@ func (c *Change) Rows(number uint64) []Row {
 		l.put(Row{Kind: KindShared, Key: s.Key, Member: s.Field, Value: s.Value, Gone: s.Value == nil})
 	}
 	for _, claim := range c.Claims {
-		l.put(Row{Kind: KindClaim, Key: claim.Key, Rank: claim.Offset})
+		l.put(Row{Kind: KindClaim, Key: string(claim.ID[:]), Rank: claim.Offset, Gone: claim.Released})
 	}
 	return l.rows
 }

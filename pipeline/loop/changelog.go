@@ -57,10 +57,10 @@ func without[T any](list []T, drop func(T) bool) (rest []T) {
 }
 
 // recorder is the memory of the partition, and takes note of what the changelog must
-// know of a batch and its outcome does not say: the ids that it won.
+// know of a batch and its outcome does not say: the ids that it won and released.
 type recorder struct {
 	pipeline.Memory
-	claimed []pipeline.Claim
+	claimed []changelog.Claim
 	began   bool // the memory says since when there is a changelog
 }
 
@@ -74,14 +74,22 @@ func record(ctx context.Context, memory pipeline.Memory) (*recorder, error) {
 }
 
 // Claim implements pipeline.Memory.
-func (m *recorder) Claim(ctx context.Context, b pipeline.Bounds, claims []pipeline.Claim) ([]bool, error) {
-	won, err := m.Memory.Claim(ctx, b, claims)
-	for i := range won {
-		if won[i] && !claims[i].Peek {
-			m.claimed = append(m.claimed, claims[i])
+func (m *recorder) Claim(ctx context.Context, b pipeline.Bounds, claims []pipeline.Claim) ([]pipeline.Claimed, error) {
+	answers, err := m.Memory.Claim(ctx, b, claims)
+	for i, c := range answers {
+		if c != pipeline.ClaimLost && !claims[i].Peek {
+			m.claimed = append(m.claimed, changelog.Claim{Owned: pipeline.Owned{ID: pipeline.NewClaimID(claims[i].Key), Offset: claims[i].Offset}})
 		}
 	}
-	return won, err
+	return answers, err
+}
+
+// Release implements pipeline.Memory.
+func (m *recorder) Release(ctx context.Context, b pipeline.Bounds, owned []pipeline.Owned) error {
+	for _, o := range owned {
+		m.claimed = append(m.claimed, changelog.Claim{Owned: o, Released: true})
+	}
+	return m.Memory.Release(ctx, b, owned)
 }
 
 // begin notes the first batch that has a changelog, in that batch.

@@ -199,9 +199,11 @@ func (w *worker) ApplyShared(context.Context, pipeline.Bounds, []pipeline.Shared
 func (w *worker) Claim(_ context.Context, _ pipeline.Bounds, claims []pipeline.Claim) (won []pipeline.Claimed, err error) {
 	err = w.call(func() error {
 		for _, c := range claims {
-			owner, taken := w.shared[c.Key]
+			id := pipeline.NewClaimID(c.Key)
+			key := string(id[:])
+			owner, taken := w.shared[key]
 			if !taken {
-				w.shared[c.Key], owner = c.Offset, c.Offset
+				w.shared[key], owner = c.Offset, c.Offset
 			}
 			answer := pipeline.ClaimLost
 			if owner == c.Offset {

@@ -1,100 +1,28 @@
 package state_test
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/grapevinehq/grapevine/internal/engine"
 	"github.com/grapevinehq/grapevine/internal/enginetest"
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/state"
 )
 
-const slots = 16384
-
 // cluster starts a Redis Cluster of three primaries, each with a third of the slots.
 func cluster(t *testing.T) *redis.ClusterClient {
 	t.Helper()
-	nodes := make([]*redis.Client, 3)
-	addrs := make([]string, len(nodes))
-	for i := range nodes {
-		addrs[i] = clusterNode(t)
-		nodes[i] = connect(t, addrs[i])
-		if err := nodes[i].ClusterAddSlotsRange(t.Context(), i*slots/len(nodes), (i+1)*slots/len(nodes)-1).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, node := range nodes[1:] {
-		host, port, err := net.SplitHostPort(addrs[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		bus := clusterBus(t, nodes[0])
-		if err := node.Do(t.Context(), "cluster", "meet", host, port, bus).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, node := range nodes {
-		await(t, "cluster of "+node.Options().Addr, func() bool {
-			info := node.ClusterInfo(t.Context()).Val()
-			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:3")
-		})
-	}
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: enginetest.RedisCluster(t)})
 	t.Cleanup(func() {
 		if err := client.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return client
-}
-
-// clusterNode starts one node and returns its address.
-func clusterNode(t *testing.T) string {
-	t.Helper()
-	server, err := engine.StartRedis(t.Context(), engine.RedisOptions{Dir: t.TempDir(), Args: []string{
-		"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(enginetest.FreePort(t)), "--cluster-node-timeout", "5000",
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		if err := server.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	return server.Addr
-}
-
-func clusterBus(t *testing.T, node *redis.Client) string {
-	t.Helper()
-	settings, err := node.ConfigGet(t.Context(), "cluster-port").Result()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return settings["cluster-port"]
-}
-
-// await polls until the condition holds.
-func await(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not ready within a minute", what)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
 }
 
 func TestCluster_carries_all_of_it(t *testing.T) {

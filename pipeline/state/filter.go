@@ -20,3 +20,11 @@ func inBlock(block, field string) bool {
 	}
 	return true
 }
+
+// filterBits are the bits of an id in its group's filter, as SETBIT counts them.
+func filterBits(field string) (bits [8]int64) {
+	for i, bit := range []byte(field[3:11]) {
+		bits[i] = 8*(filterBlock(field)+int64(bit>>3)) + 7 - int64(bit&7)
+	}
+	return bits
+}

@@ -64,6 +64,9 @@ type Topic struct {
 	Partitions  int    `json:"partitions"`
 }
 
+// TopicName is the name under which a topic is agreed on.
+func TopicName(topic string) string { return "topic/" + topic }
+
 // RegisterTopic notes a topic the first time and returns what was noted then:
 // when that differs, the topic has been made anew or repartitioned.
 func (s *Store) RegisterTopic(ctx context.Context, name string, topic Topic) (Topic, error) {
@@ -71,7 +74,7 @@ func (s *Store) RegisterTopic(ctx context.Context, name string, topic Topic) (To
 	if err != nil {
 		return Topic{}, fmt.Errorf("register topic %s: %w", name, err)
 	}
-	standing, err := s.SetMeta(ctx, "topic/"+name, value)
+	standing, err := s.SetMeta(ctx, TopicName(name), value)
 	if err != nil {
 		return Topic{}, fmt.Errorf("register topic %s: %w", name, err)
 	}
@@ -106,18 +109,27 @@ func (s *Store) HashSecret(ctx context.Context) ([]byte, error) {
 
 // PutRevision keeps the source of a configuration by its hash.
 func (s *Store) PutRevision(ctx context.Context, hash string, source []byte) error {
-	var packed bytes.Buffer
-	w := gzip.NewWriter(&packed)
-	if _, err := w.Write(source); err != nil {
-		return fmt.Errorf("pack revision %s: %w", hash, err)
+	packed, err := packRevision(source)
+	if err == nil {
+		_, err = s.once(ctx, groupOf(hash), "rev:"+hash, packed)
 	}
-	if err := w.Close(); err != nil {
-		return fmt.Errorf("pack revision %s: %w", hash, err)
-	}
-	if _, err := s.once(ctx, groupOf(hash), "rev:"+hash, packed.Bytes()); err != nil {
+	if err != nil {
 		return fmt.Errorf("keep revision %s: %w", hash, err)
 	}
 	return nil
+}
+
+// packRevision is a configuration as Redis holds it.
+func packRevision(source []byte) ([]byte, error) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(source); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return packed.Bytes(), nil
 }
 
 // Revision returns the source of a configuration by its hash; found is false

@@ -20,7 +20,7 @@ type Usage struct {
 const scanStep = 1000
 
 // Usage measures the memory of every key, by class: marker, journal, claims,
-// shared, budgets, revision, meta, workers, and memory/<letters that own keys begin with>. It reads all keys: it
+// shared, budgets, revision, meta, workers, rebuild, and memory/<letters that own keys begin with>. It reads all keys: it
 // is for benchmarks and for an operator, not for a worker.
 func (s *Store) Usage(ctx context.Context) (map[string]Usage, error) {
 	var mu sync.Mutex
@@ -81,6 +81,8 @@ func classOf(key string) string {
 	switch kind {
 	case "marker", "journal", "meta", "workers":
 		return kind
+	case "restoring", "restored", "rebuilder":
+		return "rebuild"
 	case "s":
 		return "shared"
 	case "rev":
