@@ -48,8 +48,8 @@ func TestBooks_do_not_depend_on_workers_and_partitions(t *testing.T) {
 	workers := []*worker{many.launch("run"), many.launch("run"), many.launch("run")}
 	many.publish(g.messages)
 	many.strike(workers)
-	many.exitWhenIdle(60 * time.Second)
-	if code := alone.exit(60 * time.Second); code != 0 {
+	many.exitWhenIdle(3 * time.Minute)
+	if code := alone.exit(3 * time.Minute); code != 0 {
 		t.Fatalf("%s ended with %d", alone.name, code)
 	}
 
