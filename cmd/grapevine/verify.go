@@ -21,6 +21,7 @@ type verifyFlags struct {
 	config, org, program, from, to, format string
 	limit                                  int
 	patience                               time.Duration
+	visitors                               bool
 }
 
 func newVerifyCommand() *cobra.Command {
@@ -71,6 +72,7 @@ could not be finished.`,
 	c.Flags().StringVar(&f.format, "format", "text", "text or json")
 	c.Flags().IntVar(&f.limit, "limit", 100, "how many differences each check names; all are counted")
 	c.Flags().DurationVar(&f.patience, "patience", 30*time.Second, "how long rewards may take to work what attribution handed over")
+	c.Flags().BoolVar(&f.visitors, "visitors", false, "compare the views that count visitors too: reads a row for each program, day and visitor")
 	return c
 }
 
@@ -115,7 +117,7 @@ func (f *verifyFlags) verify(cmd *cobra.Command, settings *config.Settings) (*ve
 	}
 	defer closeKafkaClient(events)
 	v := &verify.Verifier{
-		Kafka: cluster, Books: books, Redis: store, Patience: f.patience,
+		Kafka: cluster, Books: books, Redis: store, Patience: f.patience, Visitors: f.visitors,
 		Event:    func(ctx context.Context, position string) (verify.Event, bool) { return eventAt(ctx, events, position) },
 		Progress: func(check string) { fmt.Fprintln(cmd.ErrOrStderr(), "comparing", check) },
 	}

@@ -39,7 +39,7 @@ type verified struct {
 // verify runs the command, which must end with an exit code.
 func (w *world) verify(code int, arguments ...string) verified {
 	w.t.Helper()
-	p := w.launch(append([]string{"verify", "--format", "json", "--patience", "60s"}, arguments...)...)
+	p := w.launch(append([]string{"verify", "--format", "json", "--visitors", "--patience", "60s"}, arguments...)...)
 	if got := p.exit(5 * time.Minute); got != code {
 		w.t.Fatalf("verify ended with %d, not %d:\n%s", got, code, p.said())
 	}
@@ -122,7 +122,7 @@ func TestVerify_finds_what_was_changed(t *testing.T) {
 	v.tells(t, "attributions", golden.Row{"event_id": paid["conversion_id"]}, "amounts by model")
 	v.tells(t, "credits", golden.Row{"event_id": credit["conversion_id"]}, "was not taken")
 	v.tells(t, "rewards", golden.Row{"event_id": reward["reward_id"]}, "does not follow")
-	v.tells(t, "program_daily", golden.Row{}, "reward_cost_minor")
+	v.tells(t, "program_figures", golden.Row{}, "reward_cost_minor")
 	v.tells(t, "batches", golden.Row{}, "batch 1")
 }
 

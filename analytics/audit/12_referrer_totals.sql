@@ -11,7 +11,7 @@ FROM
         FROM referrer_totals
         UNION ALL
         SELECT org_id, program_id, toUInt8(1), [toInt64(clicks), toInt64(unique_clicks), toInt64(rewards_earned), reward_cost_minor]
-        FROM program_totals
+        FROM program_figures
         UNION ALL
         SELECT org_id, program_id, toUInt8(1), [toInt64(0), toInt64(0), -toInt64(net > 0), if(reward_currency != '', -net, 0)]
         FROM reward_standings

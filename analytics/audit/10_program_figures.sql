@@ -1,7 +1,8 @@
--- program_daily against sums that are made another way: clicks out of click_quality,
+-- program_figures, what program_daily says of a day but for visitors, against sums that
+-- are made another way: clicks out of click_quality,
 -- conversions and money out of the rows, rewards by adding up what each event moved.
 SELECT o AS org_id, g AS program_id, toString(d) AS day, '' AS id, '' AS source, '' AS position,
-    concat('program_daily has ', toString(arrayFilter((x, a, b) -> a != b, names, viewed, recomputed)), ' = ',
+    concat('program_figures has ', toString(arrayFilter((x, a, b) -> a != b, names, viewed, recomputed)), ' = ',
         toString(arrayFilter((a, b) -> a != b, viewed, recomputed)), ', the rows have ', toString(arrayFilter((b, a) -> a != b, recomputed, viewed))) AS text
 FROM
 (
@@ -13,7 +14,7 @@ FROM
         SELECT org_id AS o, program_id AS g, day AS d, toUInt8(0) AS what,
             [toInt64(clicks), toInt64(unique_clicks), toInt64(duplicate_clicks), toInt64(bot_clicks), toInt64(conversions), toInt64(attributed_conversions),
                 revenue_minor, attributed_revenue_minor, toInt64(rewards_earned), reward_cost_minor] AS figures
-        FROM program_daily
+        FROM program_figures
         UNION ALL
         SELECT org_id, program_id, day, toUInt8(1),
             [toInt64(clicks), toInt64(unique_clicks), toInt64(duplicate_clicks), toInt64(bot_clicks), 0, 0, 0, 0, 0, 0]
