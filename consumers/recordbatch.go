@@ -15,9 +15,13 @@ import (
 	"github.com/grapevinehq/grapevine/pipeline/event"
 )
 
-// maxInflated bounds what one compressed batch may become, in bytes. A broker
-// bounds only the compressed size.
-const maxInflated = 128 << 20
+// maxInflated bounds what a compressed batch may become at once, in bytes: a broker
+// bounds only the compressed size. One that becomes more is read piece by piece.
+const maxInflated = 16 << 20
+
+// maxTaken bounds the records that one fetch brings: small ones take more room
+// decoded than packed.
+const maxTaken = 1 << 17
 
 // errCorrupt means that bytes read from a partition are no record batch.
 var errCorrupt = errors.New("corrupt record batch")
@@ -93,18 +97,21 @@ func (b recordBatch) check() error {
 	return nil
 }
 
-// payload is the records' bytes, decompressed where needed.
+// errSwollen means that a batch becomes more than may be held at once.
+var errSwollen = errors.New("the batch unpacks to too much")
+
+// payload is the records' bytes, decompressed where needed; errSwollen for one that
+// has to be read piece by piece.
 func (b recordBatch) payload() ([]byte, error) {
 	packed := b[batchHeader:]
 	kind := compress.Compression(b.attributes() & compression)
 	if kind == compress.None {
 		return packed, nil
 	}
-	codec := kind.Codec()
-	if codec == nil {
-		return nil, fmt.Errorf("%w at offset %d: unknown compression %d", errCorrupt, b.base(), kind)
+	reader, err := b.unpack()
+	if err != nil {
+		return nil, err
 	}
-	reader := codec.NewReader(bytes.NewReader(packed))
 	defer reader.Close() //nolint:errcheck // reading from memory
 	inflated := bytes.NewBuffer(make([]byte, 0, 4*len(packed)+512))
 	n, err := io.Copy(inflated, io.LimitReader(reader, maxInflated+1))
@@ -112,9 +119,23 @@ func (b recordBatch) payload() ([]byte, error) {
 		return nil, fmt.Errorf("%w at offset %d: decompress %s: %w", errCorrupt, b.base(), kind, err)
 	}
 	if n > maxInflated {
-		return nil, fmt.Errorf("%w at offset %d: it holds more than %d MiB compressed by %s", errCorrupt, b.base(), maxInflated>>20, kind)
+		return nil, errSwollen
 	}
 	return inflated.Bytes(), nil
+}
+
+// unpack decompresses the records' bytes as they are read.
+func (b recordBatch) unpack() (io.ReadCloser, error) {
+	kind := compress.Compression(b.attributes() & compression)
+	codec := kind.Codec()
+	if codec == nil {
+		return nil, fmt.Errorf("%w at offset %d: unknown compression %d", errCorrupt, b.base(), kind)
+	}
+	packed := b[batchHeader:]
+	if kind == compress.Snappy && !plausibleSnappy(packed) {
+		return nil, fmt.Errorf("%w at offset %d: it announces more than snappy can pack", errCorrupt, b.base())
+	}
+	return codec.NewReader(bytes.NewReader(packed)), nil
 }
 
 // decoder turns the answer of a fetch into records.
@@ -127,6 +148,8 @@ type decoder struct {
 	headers []event.Header // what all records have room in
 	keys    map[string]string
 	records []event.Record
+	full    bool     // what the last batch has beyond its bounds is left for the next fetch
+	stream  **stream // the batch that is read piece by piece, over several fetches; nil: none is
 
 	packed, unpacked int // the size of the batches taken, as they came and as they became
 }
@@ -136,8 +159,8 @@ type decoder struct {
 // bound is left for the next fetch.
 func (d *decoder) decode(log []byte) (whole bool, err error) {
 	slices.SortFunc(d.aborted, func(a, b abortedTransaction) int { return cmp.Compare(a.first, b.first) })
-	d.records = make([]event.Record, 0, countRecords(log, d.most))
-	for d.most == 0 || d.unpacked < d.most {
+	d.records = make([]event.Record, 0, min(countRecords(log, d.most), maxTaken))
+	for !d.full && (d.most == 0 || d.unpacked < d.most) {
 		batch, rest, err := nextBatch(log)
 		if batch == nil || err != nil {
 			return whole, err
@@ -161,7 +184,7 @@ func (d *decoder) batch(b recordBatch) error {
 	}
 	if next := b.last() + 1; next > d.next {
 		if !void {
-			if err := d.take(b); err != nil {
+			if err := d.take(b); err != nil || d.full {
 				return err
 			}
 		}
@@ -212,7 +235,13 @@ func (b recordBatch) isAbortMarker() (bool, error) {
 // take appends the batch's records. Keys, values and header values share the
 // answer's buffer, or the one that the batch was decompressed into.
 func (d *decoder) take(b recordBatch) error {
+	if d.streams(b) {
+		return d.takePieces(b)
+	}
 	payload, err := b.payload()
+	if errors.Is(err, errSwollen) && d.stream != nil {
+		return d.takePieces(b)
+	}
 	if err != nil {
 		return err
 	}
@@ -225,9 +254,14 @@ func (d *decoder) take(b recordBatch) error {
 		if c.bad {
 			return fmt.Errorf("%w at offset %d: a record ends beyond it", errCorrupt, b.base())
 		}
-		if record.Offset >= d.from {
-			d.records = append(d.records, record)
+		if record.Offset < max(d.from, d.next) {
+			continue
 		}
+		if len(d.records) >= maxTaken {
+			d.full, d.next = true, record.Offset
+			return nil
+		}
+		d.records = append(d.records, record)
 	}
 	return nil
 }
@@ -266,21 +300,30 @@ func (c *cursor) record(b recordBatch, d *decoder) (r event.Record, room []event
 		c.bad = true
 		return r, nil
 	}
-	in := cursor{rest: c.rest[1:length]} // its attributes are unused
+	in := cursor{rest: c.rest[:length]}
 	c.rest = c.rest[length:]
-	if r.Time = b.int64(atMaxTimestamp); b.is(logAppendTime) {
-		in.varint()
-	} else {
-		r.Time = b.int64(atFirstTimestamp) + in.varint()
+	r, room = in.body(b, d)
+	c.bad = c.bad || in.bad
+	return r, room
+}
+
+// body reads a record behind its length.
+func (c *cursor) body(b recordBatch, d *decoder) (r event.Record, room []event.Header) {
+	if c.bytesOf(1) == nil { // its attributes are unused
+		return r, nil
 	}
-	r.Offset = b.base() + in.varint()
-	r.Key = in.bytes()
-	r.Value = in.bytes()
+	if r.Time = b.int64(atMaxTimestamp); b.is(logAppendTime) {
+		c.varint()
+	} else {
+		r.Time = b.int64(atFirstTimestamp) + c.varint()
+	}
+	r.Offset = b.base() + c.varint()
+	r.Key = c.bytes()
+	r.Value = c.bytes()
 	if d != nil {
-		r.Headers = in.headers(d)
+		r.Headers = c.headers(d)
 		room = d.headers
 	}
-	c.bad = c.bad || in.bad
 	return r, room
 }
 
@@ -293,6 +336,9 @@ func (c *cursor) headers(d *decoder) []event.Header {
 	if n < 0 || n > int64(len(c.rest)) {
 		c.bad = true
 		return nil
+	}
+	if n > event.MaxHeaders { // the record will be refused for them
+		n = event.MaxHeaders + 1
 	}
 	if cap(d.headers)-len(d.headers) < int(n) {
 		d.headers = make([]event.Header, 0, max(int(n), min(4*cap(d.headers)+64, 1<<15)))
@@ -333,6 +379,17 @@ func (c *cursor) varint() int64 {
 	}
 	c.rest = c.rest[n:]
 	return v
+}
+
+// bytesOf takes n bytes.
+func (c *cursor) bytesOf(n int) []byte {
+	if n > len(c.rest) {
+		c.bad, c.rest = true, nil
+		return nil
+	}
+	taken := c.rest[:n]
+	c.rest = c.rest[n:]
+	return taken
 }
 
 // bytes reads a byte string: nil for null, empty but not nil for an empty one.

@@ -215,15 +215,6 @@ func TestDecoder_takes_the_broker_s_time_where_the_topic_says_so(t *testing.T) {
 	}
 }
 
-func TestDecoder_bounds_what_a_batch_unpacks_to(t *testing.T) {
-	bomb := pack(compress.Zstd, make([]byte, maxInflated+1))
-	batch := encodeBatch(0, 0, 1, -1, int16(compress.Zstd), bomb)
-	d := decoder{}
-	if _, err := d.decode(batch); err == nil {
-		t.Errorf("%d bytes unpacked to over %d", len(batch), maxInflated)
-	}
-}
-
 func TestDecoder_keeps_its_bounds(t *testing.T) {
 	payload := appendRecord(nil, 0, nil, []byte("v"))
 	batch := func(change func(b []byte)) []byte {

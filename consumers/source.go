@@ -34,6 +34,7 @@ type source struct {
 	member    member
 	lease     *lease
 	keys      map[string]string // header names seen
+	stream    *stream           // the batch that is read piece by piece, if one is
 	swell     float64           // how many times its size the last answer became, unpacked
 }
 
@@ -104,7 +105,7 @@ func (f *fetching) once(ctx context.Context) (chunk pipeline.Chunk, done bool, e
 	if err != nil {
 		return chunk, false, err
 	}
-	d := decoder{from: f.from, next: f.from, most: f.most, aborted: answer.aborted, keys: f.source.keys}
+	d := decoder{from: f.from, next: f.from, most: f.most, aborted: answer.aborted, keys: f.source.keys, stream: &f.source.stream}
 	whole, err := d.decode(answer.batches)
 	if d.packed > 0 {
 		f.source.swell = float64(d.unpacked) / float64(d.packed)

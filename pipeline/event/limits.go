@@ -5,6 +5,10 @@ import "time"
 // MaxValueBytes is the size of the largest value that is taken (§2, §9 (2)).
 const MaxValueBytes = 1 << 20
 
+// MaxHeaders is how many headers a record may have. Key and headers together may be
+// as large as the value: they lie in memory beside it, and in a dead letter.
+const MaxHeaders = 1 << 12
+
 // The sizes, in bytes, of single fields. Ids travel on: escaped in the ids of
 // published events, as keys of records and in Redis. A bound keeps everything
 // that comes of an event within what Kafka takes. Fields that are only stored

@@ -66,6 +66,9 @@ func decode(rec *Record, to body, limits Limits) []string {
 	if len(rec.Value) == 0 {
 		return []string{"the value is empty"}
 	}
+	if problem := rec.besides(); problem != "" {
+		return []string{problem}
+	}
 	r := readers.Get().(*reader)
 	*r = reader{scan: scan{b: rec.Value}, longIDs: limits.internal}
 	r.record(rec, to, limits)

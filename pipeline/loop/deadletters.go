@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +30,10 @@ func (r *run) deadLetters(b batch, dead []pipeline.DeadLetter) letters {
 	var t letterTable
 	at := time.UnixMilli(b.bounds.Time).UTC().Format(time.RFC3339Nano)
 	for _, d := range dead {
-		o := r.original(b, d)
+		o, size := cut(r.original(b, d))
+		if size > 0 {
+			d.Detail += fmt.Sprintf("; the original had %d bytes, and is cut", size)
+		}
 		out.messages = append(out.messages, letterMessage(o, d, at))
 		t.add(o, d, b.bounds.Time)
 	}
@@ -51,6 +55,36 @@ func (r *run) original(b batch, d pipeline.DeadLetter) *pipeline.Original {
 		o.Headers = append(o.Headers, pipeline.MessageHeader{Key: h.Key, Value: h.Value})
 	}
 	return o
+}
+
+// A dead letter can always be written: the topic takes 4 MiB (§9 (2)). Producers may
+// pack more than that into one record, with compression; of what is larger than any
+// original has to be, so much is kept.
+const (
+	wholeLetter = 3 << 20
+	keptValue   = 1<<20 + 1 // enough to be refused for its size again
+	keptHeaders = 512 << 10
+	keptKey     = 256 << 10
+)
+
+// cut is the part of an original that fits into a dead letter, and how large it was.
+func cut(o *pipeline.Original) (part *pipeline.Original, size int) {
+	size = len(o.Key) + len(o.Value)
+	for _, h := range o.Headers {
+		size += len(h.Key) + len(h.Value)
+	}
+	if size <= wholeLetter {
+		return o, 0
+	}
+	part = &pipeline.Original{Position: o.Position, Key: o.Key[:min(len(o.Key), keptKey)], Value: o.Value[:min(len(o.Value), keptValue)]}
+	room := keptHeaders
+	for _, h := range o.Headers {
+		if room -= len(h.Key) + len(h.Value) + 16; room < 0 {
+			break
+		}
+		part.Headers = append(part.Headers, h)
+	}
+	return part, size
 }
 
 func letterMessage(o *pipeline.Original, d pipeline.DeadLetter, at string) pipeline.Message {

@@ -33,7 +33,7 @@ func (m Metadata) Completed() uint64 {
 // ParseMetadata reads the metadata of a commit; ok is false for a commit that
 // Grapevine did not make.
 func ParseMetadata(text string) (m Metadata, ok bool) {
-	if json.Unmarshal([]byte(text), &m) != nil || m.Version != metadataVersion {
+	if json.Unmarshal([]byte(text), &m) != nil || m.Version != metadataVersion || m.Bound && m.Number == 0 {
 		return Metadata{}, false
 	}
 	return m, true
