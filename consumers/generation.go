@@ -54,10 +54,16 @@ func (g *Group) generation(stop, over context.Context, next *kafka.Generation, h
 func (g *Group) afterGrace(stop context.Context, cancel context.CancelCauseFunc) (undo func()) {
 	var timer *time.Timer
 	var mu sync.Mutex
+	var returned bool
 	undone := context.AfterFunc(stop, func() {
 		mu.Lock()
 		defer mu.Unlock()
 		timer = time.AfterFunc(g.cluster.options.Grace, func() {
+			mu.Lock()
+			defer mu.Unlock()
+			if returned {
+				return
+			}
 			g.log.Warn("the time to finish batches in flight is over: whoever takes the partitions over finishes them", "after", g.cluster.options.Grace)
 			cancel(errStopped)
 		})
@@ -66,7 +72,7 @@ func (g *Group) afterGrace(stop context.Context, cancel context.CancelCauseFunc)
 		undone()
 		mu.Lock()
 		defer mu.Unlock()
-		if timer != nil {
+		if returned = true; timer != nil {
 			timer.Stop()
 		}
 	}
