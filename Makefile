@@ -54,6 +54,10 @@ judge: ## judge the books of an installation at rest by its topics and the contr
 rolling: ## restart four workers one by one under load, and measure for how long a partition stands still (STALL=5s)
 	GRAPEVINE_STALL=$${STALL:-5s} $(GO) test -run '^TestRolling_' -count 1 -v ./internal/e2e
 
+.PHONY: chaos
+chaos: ## everything breaks at once under load, then the books are compared (SEED=… MINUTES=10)
+	CHAOS_SEED=$(SEED) CHAOS_MINUTES=$${MINUTES:-10} $(GO) test -run '^TestChaos_' -count 1 -timeout 12h -v ./internal/e2e
+
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint with the direction of dependencies
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }

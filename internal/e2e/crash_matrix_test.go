@@ -32,6 +32,8 @@ func newMatrix(t testing.TB) *matrix {
 	w.settings["BATCH_MAX_WAIT"] = "20ms"
 	w.settings["RELOAD_INTERVAL"] = "50ms"
 	w.settings["KAFKA_HEARTBEAT_INTERVAL"] = "50ms"
+	w.settings["KAFKA_SESSION_TIMEOUT"] = "20s" // nobody waits for it: the dead are dropped
+	w.settings["KAFKA_REBALANCE_TIMEOUT"] = "20s"
 	w.createTopics()
 	reference := w.reading([]byte(crashPrograms))
 	reference.program = mortal // none of whose points is armed
@@ -52,7 +54,7 @@ func (m *matrix) twice(r *round) {
 	m.die(r)
 	m.arm(r.name)
 	m.worker = m.launch("run")
-	await(m.t, 30*time.Second, "the successor dies or is done", func() bool { return !m.worker.running() || m.done() })
+	await(m.t, crashPatience, "the successor dies or is done", func() bool { return !m.worker.running() || m.done() })
 	if m.disarm() {
 		m.worker.kill()
 	} else {
@@ -117,7 +119,7 @@ func (m *matrix) start(others ...*worker) {
 	m.worker.awaitJoined(1)
 	const takenOver = "/take over/after"
 	topics := 5
-	await(m.t, 30*time.Second, "partitions are taken over", func() bool {
+	await(m.t, crashPatience, "partitions are taken over", func() bool {
 		return strings.Count(m.passages(), takenOver) >= topics*crashPartitions/(1+len(others))
 	})
 }
@@ -130,7 +132,7 @@ func (m *matrix) die(r *round, stay ...*worker) {
 	}
 	m.arm(r.name)
 	m.begin(r)
-	await(m.t, 30*time.Second, r.String(), func() bool { return !m.worker.running() })
+	await(m.t, crashPatience, r.String(), func() bool { return !m.worker.running() })
 	m.deaths++
 	m.dropDead(stay...)
 }
@@ -175,7 +177,7 @@ func (m *matrix) dropDead(stay ...*worker) {
 // awaitJoined waits until a worker has got partitions so many times.
 func (p *worker) awaitJoined(times int) {
 	p.t.Helper()
-	await(p.t, 30*time.Second, p.name+" has partitions", func() bool {
+	await(p.t, crashPatience, p.name+" has partitions", func() bool {
 		return strings.Count(p.said(), "joined the consumer group") >= times
 	})
 }
@@ -184,8 +186,8 @@ func (p *worker) awaitJoined(times int) {
 func (m *matrix) awaitRest() {
 	m.t.Helper()
 	for range 2 {
-		m.awaitDone(60*time.Second, m.worker)
-		m.reference.awaitDone(60*time.Second, m.along)
+		m.awaitDone(crashPatience, m.worker)
+		m.reference.awaitDone(crashPatience, m.along)
 		time.Sleep(1200 * time.Millisecond) // a partition asks what is due twice a second
 	}
 }

@@ -14,18 +14,20 @@ import (
 
 // inputs are the kinds of input under which a worker is killed: what must have been
 // worked before, and what it is killed over.
-var inputs = []struct {
-	name   string
-	before []func(*cast) []pipeline.Message
-	while  func(*cast) []pipeline.Message
-	reload bool // the programs change, too
-}{
+var inputs = []input{
 	{name: "members", while: (*cast).members},
 	{name: "clicks", before: steps{(*cast).members}, while: (*cast).clicks},
 	{name: "conversions and holds due", before: steps{(*cast).members, (*cast).clicks}, while: (*cast).conversions},
 	{name: "adjustments", before: steps{(*cast).members, (*cast).clicks, (*cast).conversions}, while: (*cast).adjustments},
 	{name: "fulfillments and decisions", before: steps{(*cast).members, (*cast).clicks, (*cast).conversions}, while: (*cast).fulfillments},
 	{name: "changed programs", before: steps{(*cast).members}, while: (*cast).clicks, reload: true},
+}
+
+type input struct {
+	name   string
+	before steps
+	while  func(*cast) []pipeline.Message
+	reload bool // the programs change, too
 }
 
 type steps = []func(*cast) []pipeline.Message
@@ -152,8 +154,14 @@ func (w *world) arm(point string) {
 	}
 }
 
-// disarm lets workers live; false when nobody is armed any more.
+// disarm lets workers live; false when somebody has died of it.
 func (w *world) disarm() bool { return os.Remove(filepath.Join(w.failPoints, "armed")) == nil }
+
+// armed tells whether a point waits for who passes it.
+func (w *world) armed() bool {
+	_, err := os.Stat(filepath.Join(w.failPoints, "armed"))
+	return err == nil
+}
 
 // passed are the points that were passed since the worker started or this was
 // asked, each once, in order.

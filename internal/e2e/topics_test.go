@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/grapevinehq/grapevine/consumers"
 	"github.com/grapevinehq/grapevine/pipeline/event"
@@ -34,21 +35,32 @@ func (w *world) read(contract string) []placed {
 	return records
 }
 
+// readPartition reads what is committed, of all that was written so far.
 func (w *world) readPartition(ctx context.Context, topic string, partition int) (records []placed) {
 	w.t.Helper()
 	end := w.end(ctx, topic, partition)
-	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{w.brokers}, Topic: topic, Partition: partition, MaxBytes: 4 << 20, MaxWait: 100 * time.Millisecond})
-	defer reader.Close() //nolint:errcheck // read only
+	client, err := kgo.NewClient(kgo.SeedBrokers(w.brokers), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {int32(partition): kgo.NewOffset().AtStart()}}))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer client.Close()
 	for next := int64(0); next < end; {
-		m, err := reader.ReadMessage(ctx)
-		if err != nil {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
 			w.t.Fatalf("read %s/%d from %d to %d: %v", topic, partition, next, end, err)
 		}
-		r := placed{partition, event.Record{Offset: m.Offset, Time: m.Time.UnixMilli(), Key: m.Key, Value: m.Value}}
-		for _, h := range m.Headers {
-			r.Headers = append(r.Headers, event.Header{Key: h.Key, Value: h.Value})
+		for each := fetches.RecordIter(); !each.Done(); {
+			m := each.Next()
+			if next = m.Offset + 1; m.Attrs.IsControl() || m.Offset >= end {
+				continue
+			}
+			r := placed{partition, event.Record{Offset: m.Offset, Time: m.Timestamp.UnixMilli(), Key: m.Key, Value: m.Value}}
+			for _, h := range m.Headers {
+				r.Headers = append(r.Headers, event.Header{Key: h.Key, Value: h.Value})
+			}
+			records = append(records, r)
 		}
-		records, next = append(records, r), m.Offset+1
 	}
 	return records
 }

@@ -76,6 +76,8 @@ orgs:
 type traffic struct {
 	*rand.Rand
 	made      int
+	step      time.Duration // from one event to the next
+	holds     bool          // some events are of the program `later`
 	messages  []pipeline.Message
 	converted map[int][]sold // by customer
 }
@@ -97,12 +99,12 @@ const (
 var trafficBegins = time.Date(2026, 2, 20, 12, 0, 0, 0, time.UTC)
 
 func newTraffic(seed uint64) *traffic {
-	return &traffic{Rand: rand.New(rand.NewPCG(seed, 1)), converted: map[int][]sold{}}
+	return &traffic{step: 70 * time.Second, Rand: rand.New(rand.NewPCG(seed, 1)), converted: map[int][]sold{}}
 }
 
 func (g *traffic) at() time.Time {
 	g.made++
-	return trafficBegins.Add(time.Duration(g.made)*70*time.Second + time.Duration(g.IntN(3600_000))*time.Millisecond)
+	return trafficBegins.Add(time.Duration(g.made)*g.step + time.Duration(g.IntN(3600_000))*time.Millisecond)
 }
 
 // chance is true once in n times.
@@ -154,6 +156,9 @@ func mustJSON(v any) []byte {
 }
 
 func (g *traffic) program() string {
+	if g.holds && g.chance(6) {
+		return "later"
+	}
 	switch g.IntN(40) {
 	case 0:
 		return "no-such-program"

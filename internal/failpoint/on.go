@@ -1,4 +1,4 @@
-//go:build failpoints
+//go:build failpoints && unix
 
 package failpoint
 
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // On tells whether this program was built with fail points.
@@ -13,18 +14,31 @@ const On = true
 
 // Folder is the variable that names a folder. Its file `passed` takes the name of
 // every point that is passed. Who writes a name into its file `armed` has the
-// process that passes there next die of SIGKILL, and the file is gone then.
+// process that passes there next die of SIGKILL, or with [Asleep] after the name
+// stop until it gets SIGCONT, and the file is gone then.
 const Folder = "FAILPOINTS"
 
-// hit passes a point, or dies there.
+// Asleep is put after the name of a point.
+const Asleep = " asleep"
+
+// hit passes a point, dies or falls asleep there.
 func hit(name string) {
 	folder := os.Getenv(Folder)
 	if folder == "" {
 		return
 	}
-	armed := filepath.Join(folder, "armed")
-	if text, err := os.ReadFile(armed); err == nil && string(text) == name && os.Remove(armed) == nil {
-		die()
+	path := filepath.Join(folder, "armed")
+	armed, _ := os.ReadFile(path) // mostly there is none
+	switch string(armed) {
+	case name:
+		if os.Remove(path) == nil { // else another goroutine was first
+			kill(syscall.SIGKILL)
+			select {} // until it takes effect
+		}
+	case name + Asleep:
+		if os.Remove(path) == nil {
+			kill(syscall.SIGSTOP)
+		}
 	}
 	passed, err := os.OpenFile(filepath.Join(folder, "passed"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -34,10 +48,9 @@ func hit(name string) {
 	fmt.Fprintln(passed, name)
 }
 
-// die is kill -9: nothing of the process survives, and nothing is told.
-func die() {
-	if self, err := os.FindProcess(os.Getpid()); err == nil {
-		_ = self.Kill()
+// kill signals this process.
+func kill(signal syscall.Signal) {
+	if err := syscall.Kill(os.Getpid(), signal); err != nil {
+		panic(fmt.Sprintf("signal %s to itself: %v", signal, err))
 	}
-	select {} // until it takes effect
 }
