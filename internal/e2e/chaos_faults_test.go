@@ -134,17 +134,22 @@ func (c *chaos) outOfMemory(d disaster) error {
 	return c.configureRedis("maxmemory", "0")
 }
 
-// emptyRedis gives the workers a Redis without data: each stops and says so. Then
-// they get the one with their data back.
-func (c *chaos) emptyRedis(disaster) error {
+// emptyRedis gives the workers a Redis without data, and something to do: each stops
+// and says so. Then they get the one with their data back.
+func (c *chaos) emptyRedis(d disaster) error {
 	c.kill("redis")
 	if err := errors.Join(c.setAside("redis", false), c.start("redis")); err != nil {
 		return err
 	}
-	var problems []error
-	for i, p := range c.workers {
-		if code := p.exit(60 * time.Second); code != 1 || !strings.Contains(p.said(), "grapevine rebuild") {
-			problems = append(problems, fmt.Errorf("worker %d went on with an empty Redis, or did not name the remedy: it ended with %d", i, code))
+	problems := []error{c.tellAgain(d)}
+	for _, p := range c.workers {
+		select {
+		case <-p.ended:
+		case <-time.After(time.Minute):
+			p.kill()
+		}
+		if code := p.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(p.said(), "grapevine rebuild") {
+			problems = append(problems, fmt.Errorf("%s went on with an empty Redis, or did not name the remedy: it ended with %d", p.name, code))
 		}
 	}
 	c.kill("redis")
@@ -155,6 +160,16 @@ func (c *chaos) emptyRedis(disaster) error {
 		c.workers[i] = c.launch("run")
 	}
 	return errors.Join(problems...)
+}
+
+// tellAgain writes updates that change no member, on all partitions.
+func (c *chaos) tellAgain(d disaster) error {
+	g := newTraffic(uint64(d.at))                       //nolint:gosec // any seed
+	g.made = 1_000_000 + int(d.at/time.Millisecond)*100 // ids of its own
+	g.members()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return consumers.NewPublisher(c.cluster).Publish(ctx, g.messages)
 }
 
 // loseCommits deletes the group while nobody is at work, as its expiry does.

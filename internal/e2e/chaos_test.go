@@ -48,7 +48,11 @@ func TestChaos_leaves_no_trace(t *testing.T) {
 	for range chaosWorkers {
 		c.workers = append(c.workers, c.launch("run"))
 	}
-	await(t, time.Minute, "a worker has made the tables", func() bool { return c.execute("SELECT 1 FROM segment_events LIMIT 0") == nil })
+	g := newTraffic(seed)
+	g.step, g.holds = 3*time.Second, true
+	g.members()
+	c.publish(g.messages)
+	c.awaitDone(2*time.Minute, c.workers...) // there is an installation that can lose something
 	plan := schedule(seed, length)
 	t.Logf("CHAOS_SEED=%d, %d faults in %s:", seed, len(plan), length)
 	for _, d := range plan {
@@ -57,7 +61,7 @@ func TestChaos_leaves_no_trace(t *testing.T) {
 			c.alone[name] = new(sync.Mutex)
 		}
 	}
-	c.play(seed, length, plan)
+	c.play(g, length, plan)
 
 	for c.progresses() { // however long it takes
 	}
@@ -97,10 +101,10 @@ func chaosOptions(t *testing.T) (seed uint64, length time.Duration) {
 }
 
 // play writes traffic and has each disaster strike at its time, until all are over.
-func (c *chaos) play(seed uint64, length time.Duration, plan []disaster) {
+func (c *chaos) play(g *traffic, length time.Duration, plan []disaster) {
 	began := time.Now()
 	var striking sync.WaitGroup
-	striking.Go(func() { c.traffic(seed, began.Add(length)) })
+	striking.Go(func() { c.traffic(g, began.Add(length)) })
 	for _, d := range plan {
 		time.Sleep(time.Until(began.Add(d.at)))
 		if c.t.Failed() {
@@ -126,14 +130,12 @@ func (c *chaos) strike(d disaster) {
 }
 
 // traffic writes events at a rate, as long as it takes.
-func (c *chaos) traffic(seed uint64, until time.Time) {
-	g := newTraffic(seed)
-	g.step, g.holds = 3*time.Second, true
+func (c *chaos) traffic(g *traffic, until time.Time) {
 	publisher := consumers.NewPublisher(c.cluster)
 	ctx, cancel := context.WithDeadline(context.Background(), until.Add(2*time.Minute))
 	defer cancel()
-	g.members()
 	for tick := time.NewTicker(time.Second / 5); time.Now().Before(until); <-tick.C {
+		g.messages = nil
 		g.clicks(chaosRate / 5 * 3 / 4)
 		g.conversions(chaosRate / 5 / 4)
 		if err := publisher.Publish(ctx, g.messages); err != nil {
@@ -141,7 +143,6 @@ func (c *chaos) traffic(seed uint64, until time.Time) {
 			return
 		}
 		c.written += len(g.messages)
-		g.messages = nil
 	}
 }
 

@@ -55,7 +55,7 @@ func TestZombie_changes_nothing(t *testing.T) {
 		m.worker.signal(syscall.SIGCONT)
 		m.worker.awaitJoined(2) // it is a member again, and knows better
 		m.awaitDone(crashPatience, stays)
-		if again := m.counts(); again != books {
+		if again := m.counts(); again != books && !z.repeats { // credits that come again are a batch of their own
 			t.Errorf("%s: ClickHouse holds %s, before %s", z.sink, again, books)
 		}
 		if again := m.ends(); !maps.Equal(again, topics) && !z.repeats {
@@ -63,7 +63,7 @@ func TestZombie_changes_nothing(t *testing.T) {
 		} else if maps.Equal(again, topics) && z.repeats {
 			t.Errorf("%s: nothing was sent again, though nothing stops it", z.sink)
 		}
-		if again := m.memory(); !maps.Equal(again, memory) && !z.repeats { // credits that come again are a batch of their own
+		if again := m.memory(); !maps.Equal(again, memory) && !z.repeats {
 			t.Errorf("%s: Redis has changed: %s", z.sink, changed(memory, again))
 		}
 		m.worker.kill()
