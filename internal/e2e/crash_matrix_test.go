@@ -21,6 +21,7 @@ type matrix struct {
 	rounds    int     // cast so far
 	deaths    int
 	rebuilt   bool // Redis was, once at least
+	missed    int  // points that were not passed
 	reference *world
 	along     *worker // at work there
 }
@@ -44,14 +45,17 @@ func newMatrix(t testing.TB) *matrix {
 // once: the worker dies at the point, and a successor goes on.
 func (m *matrix) once(r *round) {
 	m.t.Helper()
-	m.die(r)
-	m.start()
+	if m.die(r) {
+		m.start()
+	}
 }
 
 // twice: the successor dies at the same point, if it comes that way.
 func (m *matrix) twice(r *round) {
 	m.t.Helper()
-	m.die(r)
+	if !m.die(r) {
+		return
+	}
 	m.arm(r.name)
 	m.worker = m.launch("run")
 	await(m.t, crashPatience, "the successor dies or is done", func() bool { return !m.worker.running() || m.done() })
@@ -67,7 +71,9 @@ func (m *matrix) twice(r *round) {
 // underOtherRules: the programs change while nobody is at work.
 func (m *matrix) underOtherRules(r *round) {
 	m.t.Helper()
-	m.die(r)
+	if !m.die(r) {
+		return
+	}
 	m.changePrograms("after " + r.casts[0].name)
 	m.start()
 }
@@ -78,7 +84,10 @@ func (m *matrix) anotherTakesOver(r *round) {
 	m.replace(true)
 	stays := m.worker
 	m.start(stays)
-	m.die(r, stays)
+	if !m.die(r, stays) {
+		m.worker.kill()
+		m.dropDead(stays)
+	}
 	m.worker, m.immortal = stays, true
 }
 
@@ -124,17 +133,38 @@ func (m *matrix) start(others ...*worker) {
 	})
 }
 
-// die plays the round, sees the worker die at its point, and has the group forget it.
-func (m *matrix) die(r *round, stay ...*worker) {
+// die plays the round, sees the worker die at its point, and has the group forget
+// it. It is false when the round is over and the worker lives: where a batch ends is
+// up to fetches, and one message alone has no middle.
+func (m *matrix) die(r *round, stay ...*worker) bool {
 	m.t.Helper()
 	if len(stay) == 0 {
 		m.replace(false)
 	}
 	m.arm(r.name)
 	m.begin(r)
-	await(m.t, crashPatience, r.String(), func() bool { return !m.worker.running() })
+	var over time.Time // when the round was seen to be
+	lives := false
+	await(m.t, crashPatience, r.String(), func() bool {
+		switch {
+		case !m.worker.running():
+			return true
+		case !m.done():
+			over = time.Time{}
+		case over.IsZero():
+			over = time.Now()
+		case time.Since(over) > 5*time.Second: // what is due by the clock is done, too
+			lives = m.disarm()
+		}
+		return lives
+	})
+	if lives {
+		m.missed++
+		return false
+	}
 	m.deaths++
 	m.dropDead(stay...)
+	return true
 }
 
 // end stops the workers at work, which then have done what is due.

@@ -95,7 +95,10 @@ func playMatrix(t *testing.T, choose func([]point) []death) {
 		ways[r.way](m, r)
 		m.awaitDone(crashPatience, m.worker)
 	}
-	t.Logf("%d of %d points, %d deaths in %s", len(deaths), len(points), m.deaths, time.Since(began).Round(time.Second))
+	t.Logf("%d of %d points, %d deaths, %d points not passed, in %s", len(deaths), len(points), m.deaths, m.missed, time.Since(began).Round(time.Second))
+	if m.missed > len(deaths)/5 {
+		t.Errorf("of %d points %d were not passed", len(deaths), m.missed)
+	}
 	m.publish(after(rounds))
 	m.awaitRest()
 	m.end()

@@ -47,7 +47,7 @@ type work struct {
 	effect string
 }
 
-// LookUp implements pipeline.Work.
+// LookUp implements pipeline.Work. It has no effect that could be half done.
 func (w work) LookUp(ctx context.Context, progress pipeline.Progress) error {
-	return around(ctx, w.effect, func(ctx context.Context) error { return w.Work.LookUp(ctx, progress) })
+	return around(ctx, w.effect, func(context.Context) error { return w.Work.LookUp(ctx, progress) })
 }
