@@ -141,7 +141,7 @@ func (c *chaos) emptyRedis(d disaster) error {
 	if err := errors.Join(c.setAside("redis", false), c.start("redis")); err != nil {
 		return err
 	}
-	problems := []error{c.tellAgain(d)}
+	problems := []error{c.keepBusy(d)}
 	for _, p := range c.workers {
 		select {
 		case <-p.ended:
@@ -162,11 +162,12 @@ func (c *chaos) emptyRedis(d disaster) error {
 	return errors.Join(problems...)
 }
 
-// tellAgain writes updates that change no member, on all partitions.
-func (c *chaos) tellAgain(d disaster) error {
+// keepBusy writes clicks to all partitions that count for nothing: they are of years
+// to come.
+func (c *chaos) keepBusy(d disaster) error {
 	g := newTraffic(uint64(d.at))                       //nolint:gosec // any seed
 	g.made = 1_000_000 + int(d.at/time.Millisecond)*100 // ids of its own
-	g.members()
+	g.clicks(60)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return consumers.NewPublisher(c.cluster).Publish(ctx, g.messages)

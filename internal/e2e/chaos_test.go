@@ -135,14 +135,16 @@ func (c *chaos) traffic(g *traffic, until time.Time) {
 	ctx, cancel := context.WithDeadline(context.Background(), until.Add(2*time.Minute))
 	defer cancel()
 	for tick := time.NewTicker(time.Second / 5); time.Now().Before(until); <-tick.C {
-		g.messages = nil
-		g.clicks(chaosRate / 5 * 3 / 4)
-		g.conversions(chaosRate / 5 / 4)
-		if err := publisher.Publish(ctx, g.messages); err != nil {
-			c.t.Errorf("write traffic: %v", err)
-			return
+		// Conversions follow the clicks: one that overtakes its click is decided without.
+		for _, write := range []func(){func() { g.clicks(chaosRate / 5 * 3 / 4) }, func() { g.conversions(chaosRate / 5 / 4) }} {
+			g.messages = nil
+			write()
+			if err := publisher.Publish(ctx, g.messages); err != nil {
+				c.t.Errorf("write traffic: %v", err)
+				return
+			}
+			c.written += len(g.messages)
 		}
-		c.written += len(g.messages)
 	}
 }
 
