@@ -134,9 +134,11 @@ func (c *chaos) traffic(g *traffic, until time.Time) {
 	publisher := consumers.NewPublisher(c.cluster)
 	ctx, cancel := context.WithDeadline(context.Background(), until.Add(2*time.Minute))
 	defer cancel()
-	for tick := time.NewTicker(time.Second / 5); time.Now().Before(until); <-tick.C {
-		// Conversions follow the clicks: one that overtakes its click is decided without.
-		for _, write := range []func(){func() { g.clicks(chaosRate / 5 * 3 / 4) }, func() { g.conversions(chaosRate / 5 / 4) }} {
+	for tick := time.NewTicker(time.Second); time.Now().Before(until); <-tick.C {
+		// Conversions follow their clicks, in Kafka and in time: one that overtakes a
+		// click is decided without it, as promised, and not as in another reading.
+		g.made += int(time.Hour / g.step)
+		for _, write := range []func(){func() { g.clicks(chaosRate * 3 / 4) }, func() { g.conversions(chaosRate / 4) }} {
 			g.messages = nil
 			write()
 			if err := publisher.Publish(ctx, g.messages); err != nil {
