@@ -71,9 +71,11 @@ func TestWrite_seals_as_the_projections_do(t *testing.T) {
 
 func TestProjections_have_the_sums_of_batches(t *testing.T) {
 	b := opened(t)
+	// An account is not about itself, and rows of the changelog replace each other.
+	unsealed := map[string]bool{"batches": true, "changelog": true}
 	for name := range tableNames {
-		if _, ok := seals[name]; ok == exempt[name] && name != "batches" {
-			t.Errorf("table %s is not sealed", name)
+		if _, ok := seals[name]; ok == (exempt[name] || unsealed[name]) {
+			t.Errorf("table %s is sealed: %v", name, ok)
 		}
 	}
 	for name, s := range seals {

@@ -81,7 +81,7 @@ func TestDecoder_reads_batches_that_unpack_to_very_much(t *testing.T) {
 			value := make([]byte, 200<<20-len(key))
 			raw := appendRecord(appendRecord(nil, 0, key, value), 1, []byte("k"), []byte("after"))
 			records, _, held := readBatch(t, encodeBatch(0, 1, 2, -1, int16(compress.Zstd), pack(compress.Zstd, raw)), 2)
-			if len(records) != 2 || records[1].Time != 5 || held > 16<<20 {
+			if len(records) != 2 || records[1].Time != 5 || held > 32<<20 { // a decompressor alone holds 16 MiB
 				t.Fatalf("%d records, %d MiB held", len(records), held>>20)
 			}
 		})
