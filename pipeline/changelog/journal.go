@@ -17,8 +17,11 @@ type Journal struct {
 	Revision string `cbor:"4,keyasint"`
 	Facts    []byte `cbor:"5,keyasint,omitempty"`
 	Record   []byte `cbor:"6,keyasint,omitempty"` // as the stage encoded it, not sealed
-	Shares   bool   `cbor:"7,keyasint,omitempty"` // the batch shared fields, be it none
-	Claims   bool   `cbor:"8,keyasint,omitempty"` // the batch claimed ids, be it none
+	// Appended is what the batch appended to values that can be made again of its rows
+	// in other tables, which may not be there yet.
+	Appended []pipeline.KeyValue `cbor:"9,keyasint,omitempty"`
+	Shares   bool                `cbor:"7,keyasint,omitempty"` // the batch shared fields, be it none
+	Claims   bool                `cbor:"8,keyasint,omitempty"` // the batch claimed ids, be it none
 }
 
 // Bounds are those of a batch of a partition.
@@ -37,6 +40,15 @@ func (j *Journal) Decode(value []byte) error {
 // Block is what a batch writes to the table: its journal, and its rows.
 func Block(b pipeline.Bounds, j Journal, rows []Row) (pipeline.Block, error) {
 	j.First, j.End, j.Time, j.Revision = b.First, b.End, b.Time, b.Revision
+	own := make([]Row, 0, len(rows))
+	for _, r := range rows {
+		if r.Kind == kindRetraced {
+			j.Appended = append(j.Appended, pipeline.KeyValue{Key: r.Key, Value: r.Value})
+			continue
+		}
+		own = append(own, r)
+	}
+	rows = own
 	value, err := codec.Marshal(&j)
 	if err != nil {
 		return pipeline.Block{}, fmt.Errorf("encode the journal of batch %d for the changelog: %w", b.Number, err)

@@ -9,11 +9,12 @@ const Table = "changelog"
 
 // What a row is about.
 const (
-	KindJournal = "journal" // the partition's latest batch, see [Journal]
-	KindValue   = "value"   // a value of the partition's own memory
-	KindQueue   = "queue"   // a member of one of its queues
-	KindShared  = "shared"  // a field that other partitions read
-	KindClaim   = "claim"   // an id that it owns, by its hash; gone when it is released
+	KindJournal  = "journal"  // the partition's latest batch, see [Journal]
+	KindValue    = "value"    // a value of the partition's own memory
+	KindQueue    = "queue"    // a member of one of its queues
+	KindShared   = "shared"   // a field that other partitions read
+	kindRetraced = "retraced" // no row of its own: it stands in the journal's
+	KindClaim    = "claim"    // an id that it owns, by its hash; gone when it is released
 )
 
 // SinceKey is the value of a partition's memory that names the first batch with a
@@ -39,7 +40,10 @@ type Row struct {
 type Change struct {
 	Writes pipeline.Writes
 	Shared []pipeline.SharedSet
-	Claims []Claim // in the order in which they were won and released
+	// Retraced is what was appended to values that can be made again of the batch's
+	// rows in other tables, once those are there.
+	Retraced []pipeline.KeyValue
+	Claims   []Claim // in the order in which they were won and released
 }
 
 // Claim is an id that the batch won, or released.
@@ -73,6 +77,9 @@ func (c *Change) Rows(number uint64) []Row {
 	}
 	for _, claim := range c.Claims {
 		l.put(Row{Kind: KindClaim, Key: string(claim.ID[:]), Rank: claim.Offset, Gone: claim.Released})
+	}
+	for _, w := range c.Retraced {
+		l.append(Row{Kind: kindRetraced, Key: w.Key, Value: w.Value})
 	}
 	return l.rows
 }

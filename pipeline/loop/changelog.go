@@ -33,6 +33,7 @@ func (r *run) carry(b batch, outcome pipeline.Outcome, facts, record []byte, row
 func (r *run) changed(o *pipeline.Outcome, number uint64) []changelog.Row {
 	c := changelog.Change{Writes: o.Writes, Shared: o.Shared, Claims: r.memory.claimed}
 	if s, ok := r.Stage.(pipeline.Retraceable); ok {
+		c.Retraced = without(o.Writes.Append, func(v pipeline.KeyValue) bool { return !s.Retraces(v.Key) })
 		c.Writes = untraced(c.Writes, s.Retraces)
 	}
 	return c.Rows(number)

@@ -126,6 +126,7 @@ func (r *run) partition(ctx context.Context, p Partition) error {
 	w := &writer{memory: r.Memory, partition: p.Partition}
 	var value assembled
 	var directory []byte
+	var last changelog.Journal
 	take := func(row *changelog.Row, batch uint64) error {
 		r.told(1)
 		if row.Kind != changelog.KindValue || row.Key != value.key {
@@ -141,7 +142,7 @@ func (r *run) partition(ctx context.Context, p Partition) error {
 			value.add(row, batch)
 			return nil
 		case changelog.KindJournal:
-			return r.journal(ctx, p, row, batch)
+			return r.journal(ctx, p, row, batch, &last)
 		default:
 			return w.row(ctx, r.atRest(p, row))
 		}
@@ -156,14 +157,13 @@ func (r *run) partition(ctx context.Context, p Partition) error {
 		return err
 	}
 	if p.Topic == r.Clicks {
-		return r.clicks(ctx, p, directory)
+		return r.clicks(ctx, p, directory, last.Appended)
 	}
 	return nil
 }
 
 // journal sets the journal, whose rows stand in the changelog.
-func (r *run) journal(ctx context.Context, p Partition, row *changelog.Row, batch uint64) error {
-	var j changelog.Journal
+func (r *run) journal(ctx context.Context, p Partition, row *changelog.Row, batch uint64, j *changelog.Journal) error {
 	if err := j.Decode(row.Value); err != nil {
 		return err
 	}
@@ -207,8 +207,9 @@ func (v *assembled) add(row *changelog.Row, batch uint64) {
 	}
 }
 
-// clicks makes the memory of clicks anew, of their rows.
-func (r *run) clicks(ctx context.Context, p Partition, directory []byte) error {
+// clicks makes the memory of clicks anew: of their rows, and for the last batch, whose
+// rows may not be there yet, of its journal.
+func (r *run) clicks(ctx context.Context, p Partition, directory []byte, last []pipeline.KeyValue) error {
 	retracing, err := recall.Retrace(directory)
 	if err != nil {
 		return err
@@ -226,10 +227,13 @@ func (r *run) clicks(ctx context.Context, p Partition, directory []byte) error {
 		keys = keys[n:]
 	}
 	b := batchOfClicks{run: r, partition: p.Partition, retracing: retracing}
-	if err := r.Changelog.Clicks(ctx, p.Partition, from, p.Number, func(at int64, s *clicks) error { return b.add(ctx, at, s) }); err != nil {
+	if err := r.Changelog.Clicks(ctx, p.Partition, from, p.Number-1, func(at int64, s *clicks) error { return b.add(ctx, at, s) }); err != nil {
 		return err
 	}
-	return b.flush(ctx)
+	if err := b.flush(ctx); err != nil || len(last) == 0 {
+		return err
+	}
+	return r.Memory.Append(ctx, p.Partition, last)
 }
 
 // accounts are kept together for all partitions: as many as budgets have periods.
