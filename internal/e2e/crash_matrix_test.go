@@ -94,7 +94,9 @@ func (m *matrix) anotherTakesOver(r *round) {
 // redisIsLost: with the worker goes all that Redis holds, and is made anew.
 func (m *matrix) redisIsLost(r *round) {
 	m.t.Helper()
-	m.die(r)
+	if !m.die(r) {
+		return
+	}
 	m.flush()
 	m.rebuild()
 	m.rebuilt = true

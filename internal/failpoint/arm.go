@@ -15,7 +15,7 @@ func Arm(l *loop.Loop) {
 	}
 	topic := l.Stage.Topic()
 	writing := new(atomic.Value)
-	l.Stage = stage{l.Stage}
+	l.Stage = armed(l.Stage)
 	l.State = state{l.State, topic}
 	l.Books = &books{l.Books, topic, writing}
 	l.Publisher = &publisher{l.Publisher, writing}

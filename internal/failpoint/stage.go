@@ -10,6 +10,22 @@ import (
 // stage, worker and work only reach for the look-up.
 type stage struct{ pipeline.Stage }
 
+// armed is a stage with points, that can do what it could without them.
+func armed(s pipeline.Stage) pipeline.Stage {
+	if r, ok := s.(pipeline.Retraceable); ok {
+		return retraceable{stage{s}, r}
+	}
+	return stage{s}
+}
+
+type retraceable struct {
+	stage
+	inner pipeline.Retraceable
+}
+
+// Retraces implements pipeline.Retraceable.
+func (s retraceable) Retraces(key string) bool { return s.inner.Retraces(key) }
+
 // TakeOver implements pipeline.Stage.
 func (s stage) TakeOver(ctx context.Context, session *pipeline.Session) (pipeline.Worker, error) {
 	inner, err := s.Stage.TakeOver(ctx, session)
