@@ -111,7 +111,10 @@ func (f *figures) margin(c *conversion) {
 // conversion adds one that counts, on its own day.
 func (w *views) conversion(c *conversion) {
 	last, zone := c.last(), c.version.zone
-	if !last.counts && last.net == 0 {
+	if !last.counts && last.net == 0 { // it tells nothing but that there is a margin
+		for _, f := range w.times(c.org, c.program, c.time, zone) {
+			f.margin(c)
+		}
 		return
 	}
 	for _, f := range w.times(c.org, c.program, c.time, zone) {
