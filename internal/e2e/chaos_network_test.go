@@ -29,9 +29,11 @@ func newLink(t testing.TB, name string) link {
 
 // to says where the link ends.
 func (l link) to(upstream string) {
-	l.Lock()
-	defer l.Unlock()
+	l.Stop() // the proxy reads it without a lock
 	l.Upstream = upstream
+	if err := l.Start(); err != nil {
+		panic(err)
+	}
 }
 
 // slow delays every answer.

@@ -77,7 +77,7 @@ func (w *world) change(statement string, arguments ...any) {
 
 func TestVerify_finds_what_was_changed(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := uint64(1)
 	t.Logf("seed %d", seed)
 	w := newWorld(t, enginetest.Kafka(t).Addr, 2, []byte(trafficPrograms))
 	w.settings["BATCH_MAX_EVENTS"] = "300"
