@@ -22,7 +22,7 @@ func (l *loss) key() string {
 func (k *work) findLosses(ctx context.Context) ([]loss, error) {
 	shelf := books{k.Reader}
 	touched := k.touched()
-	own, err := shelf.histories(ctx, nil, touched)
+	own, err := shelf.updates(ctx, nil, touched)
 	if err != nil {
 		return nil, err
 	}
@@ -92,14 +92,16 @@ func (k *work) touched() []memberRef {
 }
 
 // codesOf are all codes that the members ever listed, each once: an update in
-// the middle of a history can change who lost a code it does not list.
-func codesOf(refs []memberRef, histories []*member.History) []codeRef {
+// the middle of a history can change who lost a code it does not list. So can one
+// that replaces another of the same time, which the history no longer shows: these
+// are all updates.
+func codesOf(refs []memberRef, updates [][]member.Update) []codeRef {
 	var codes []codeRef
 	seen := map[codeRef]bool{}
-	for i, h := range histories {
-		for j := range h.Updates {
+	for i := range updates {
+		for j := range updates[i] {
 			for _, ns := range member.Namespaces {
-				for _, code := range h.Updates[j].Codes(ns) {
+				for _, code := range updates[i][j].Codes(ns) {
 					c := codeRef{refs[i].org, ns, code}
 					if !seen[c] {
 						seen[c] = true

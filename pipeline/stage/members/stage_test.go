@@ -173,6 +173,19 @@ func TestStage_code_taken_tells_of_many_codes_in_short(t *testing.T) {
 	}
 }
 
+// An update that replaces another of its time sets free what that one held, and
+// so another's earlier claim comes before a third's.
+func TestStage_code_taken_when_an_update_is_replaced(t *testing.T) {
+	w := newWorld(t, 2)
+	w.parts[0].batch(t, smooth, update("acme", "a", "e1", 2, codes("C")), update("acme", "a", "e2", 4, codes()))
+	w.parts[1].batch(t, smooth, update("acme", "b", "e3", 3, codes("C")))
+	w.parts[0].batch(t, smooth, update("acme", "c", "e4", 5, codes("C")))
+	out := w.parts[0].batch(t, smooth, update("acme", "a", "e5", 2, codes()))
+	if len(out.DeadLetters) != 1 || out.DeadLetters[0].EventID != "e4" {
+		t.Errorf("%+v", out.DeadLetters)
+	}
+}
+
 func TestStage_two_partitions_at_once_report_once(t *testing.T) {
 	for _, how := range []crash{smooth, afterBegin, afterClaim, afterFill} {
 		w := newWorld(t, 2)
