@@ -55,8 +55,12 @@ rolling: ## restart four workers one by one under load, and measure for how long
 	GRAPEVINE_STALL=$${STALL:-5s} $(GO) test -run '^TestRolling_' -count 1 -v ./internal/e2e
 
 .PHONY: chaos
-chaos: ## everything breaks at once under load, then the books are compared (SEED=… MINUTES=10)
-	CHAOS_SEED=$(SEED) CHAOS_MINUTES=$${MINUTES:-10} $(GO) test -run '^TestChaos_' -count 1 -timeout 12h -v ./internal/e2e
+chaos: ## everything breaks at once under load, then the books are judged and compared (SEED=… MINUTES=10 RATE=300)
+	CHAOS_SEED=$(SEED) CHAOS_RATE=$(RATE) CHAOS_MINUTES=$${MINUTES:-10} $(GO) test -run '^TestChaos_' -count 1 -timeout 12h -v ./internal/e2e
+
+.PHONY: soak
+soak: ## an hour of traffic and faults, in which nothing may grow for ever (SEED=… MINUTES=60 RATE=300)
+	CHAOS_SOAK=1 CHAOS_SEED=$(SEED) CHAOS_RATE=$(RATE) CHAOS_MINUTES=$${MINUTES:-60} $(GO) test -run '^TestChaos_' -count 1 -timeout 12h -v ./internal/e2e
 
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint with the direction of dependencies

@@ -169,7 +169,8 @@ func (f *fetching) ask(ctx context.Context, wait time.Duration) (*fetchResponse,
 	case 0:
 		return answer, nil
 	case kafka.OffsetOutOfRange:
-		return nil, fmt.Errorf("%w: %s has no offset %d; its log starts at %d", pipeline.ErrOffsetsLost, s.partition, f.from, answer.start)
+		return nil, fmt.Errorf("%w: %s has no offset %d, its log starts at %d: a retention deleted records that were not read, or the topic was cut; "+
+			"begin a new installation (kafka.group, Redis and clickhouse.database of its own), and give the topic a retention that outlives an outage", pipeline.ErrOffsetsLost, s.partition, f.from, answer.start)
 	default:
 		return nil, code
 	}

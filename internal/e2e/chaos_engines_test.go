@@ -131,6 +131,7 @@ func newChaosWorld(t testing.TB, e *engines) *world {
 	w.settings["KAFKA_SESSION_TIMEOUT"], w.settings["KAFKA_REBALANCE_TIMEOUT"] = chaosSession.String(), chaosSession.String()
 	w.settings["SHUTDOWN_TIMEOUT"] = "20s"
 	w.settings["BATCH_MAX_EVENTS"], w.settings["BATCH_MAX_WAIT"] = "400", "20ms"
+	w.settings["DEDUPE_RETENTION"] = "1m" // what is hot is soon cold
 	w.createTopics()
 	return w
 }

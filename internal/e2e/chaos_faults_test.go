@@ -114,8 +114,13 @@ func (c *chaos) tooManyParts(d disaster) error {
 	return nil
 }
 
+// books is a way to them past the link.
+func (c *chaos) books() (clickhouse.Conn, error) {
+	return clickhouse.Open(&clickhouse.Options{Addr: []string{c.world.clickHouse}, Auth: clickhouse.Auth{Database: c.database}})
+}
+
 func (c *chaos) execute(statement string) error {
-	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{c.world.clickHouse}, Auth: clickhouse.Auth{Database: c.database}})
+	conn, err := c.books()
 	if err != nil {
 		return err
 	}
@@ -124,6 +129,16 @@ func (c *chaos) execute(statement string) error {
 		return fmt.Errorf("%s: %w", statement, err)
 	}
 	return nil
+}
+
+// ask answers with one row of values.
+func (c *chaos) ask(ctx context.Context, query string, values ...any) error {
+	conn, err := c.books()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.QueryRow(ctx, query).Scan(values...)
 }
 
 func (c *chaos) outOfMemory(d disaster) error {

@@ -51,11 +51,14 @@ func anyLink(chance *rand.Rand) []string {
 }
 
 // schedule makes up the disasters of a run: equal seeds, equal disasters. Nothing is
-// hit by two at a time, but several things are.
-func schedule(seed uint64, length time.Duration) (plan []disaster) {
+// hit by two at a time, but several things are. In a soak nothing ends all workers.
+func schedule(seed uint64, length time.Duration, soak bool) (plan []disaster) {
 	chance := rand.New(rand.NewPCG(seed, 2))
 	var bag []*fault
 	for i := range faults {
+		if soak && len(faults[i].needs(chance)) > chaosWorkers {
+			continue
+		}
 		for range faults[i].weight {
 			bag = append(bag, &faults[i])
 		}

@@ -77,15 +77,19 @@ type traffic struct {
 	*rand.Rand
 	made      int
 	step      time.Duration // from one event to the next
-	holds     bool          // some events are of the program `later`
+	chaos     bool          // some events are of programs that chaosPrograms alone have, and persons decide
+	visitors  int
+	customers int
 	messages  []pipeline.Message
 	converted map[int][]sold // by customer
+	settled   []settled      // sales that persons have not decided about yet
 }
 
 type sold struct {
 	program, id string
 	kind        string
 	amount      int64
+	settled     bool // nothing is changed any more
 }
 
 const (
@@ -99,7 +103,10 @@ const (
 var trafficBegins = time.Date(2026, 2, 20, 12, 0, 0, 0, time.UTC)
 
 func newTraffic(seed uint64) *traffic {
-	return &traffic{step: 70 * time.Second, Rand: rand.New(rand.NewPCG(seed, 1)), converted: map[int][]sold{}}
+	return &traffic{
+		step: 70 * time.Second, visitors: trafficVisitors, customers: trafficCustomers,
+		Rand: rand.New(rand.NewPCG(seed, 1)), converted: map[int][]sold{},
+	}
 }
 
 func (g *traffic) at() time.Time {
@@ -156,8 +163,8 @@ func mustJSON(v any) []byte {
 }
 
 func (g *traffic) program() string {
-	if g.holds && g.chance(6) {
-		return "later"
+	if g.chaos && g.chance(5) {
+		return []string{"later", "later", "fame"}[g.IntN(3)]
 	}
 	switch g.IntN(40) {
 	case 0:
@@ -195,8 +202,8 @@ func (g *traffic) members() {
 
 func (g *traffic) clicks(n int) {
 	for range n {
-		visitor := g.IntN(trafficVisitors)
-		member := (visitor*7 + g.IntN(3)) % trafficMembers
+		visitor := g.IntN(g.visitors)
+		member := g.referrer(visitor)
 		at := g.at()
 		data := map[string]any{
 			"visitor_id": fmt.Sprintf("v%d", visitor), "link_id": fmt.Sprintf("l%d", g.IntN(3)), "channel": []string{"mail", "social", ""}[g.IntN(3)],
@@ -212,14 +219,22 @@ func (g *traffic) clicks(n int) {
 		default:
 			data["referrer_id"] = memberID(member)
 		}
-		g.write(consumers.Clicks, fmt.Sprintf("v%d", visitor), "referral.click.recorded.v1", g.program(), at, data)
+		program := g.program()
+		g.write(consumers.Clicks, fmt.Sprintf("v%d", visitor), "referral.click.recorded.v1", program, at, data)
+		if g.chaos && g.chance(12) { // a nervous finger
+			g.made++
+			g.write(consumers.Clicks, fmt.Sprintf("v%d", visitor), "referral.click.recorded.v1", program, at.Add(time.Second), data)
+		}
 	}
 }
+
+// referrer is one of the few whose links a visitor follows.
+func (g *traffic) referrer(visitor int) int { return (visitor*7 + g.IntN(3)) % trafficMembers }
 
 // conversions come from customers; some are adjusted later, or before.
 func (g *traffic) conversions(n int) {
 	for range n {
-		customer := g.IntN(trafficCustomers)
+		customer := g.IntN(g.customers)
 		switch g.IntN(10) {
 		case 0, 1:
 			g.adjustment(customer)
@@ -242,7 +257,11 @@ func (g *traffic) conversion(customer int) {
 	s := sold{program: g.program(), id: conversionID(customer, len(g.converted[customer])), kind: []string{"sale", "sale", "sale", "signup", "lead"}[g.IntN(5)]}
 	data := map[string]any{"customer_id": customerID(customer), "visitor_id": fmt.Sprintf("v%d", customer), "kind": s.kind}
 	if before := g.converted[customer]; len(before) > 0 && g.chance(12) {
-		s.id = before[g.IntN(len(before))].id // once more
+		if one := before[g.IntN(len(before))]; !one.settled {
+			s.id = one.id // once more
+		}
+	} else if s.settled = s.program == "later" && s.kind == "sale"; s.settled {
+		g.settled = append(g.settled, settled{s.id, memberID(g.referrer(customer))})
 	}
 	data["conversion_id"] = s.id
 	if s.kind == "sale" {
@@ -266,7 +285,9 @@ func (g *traffic) adjustment(customer int) {
 	at := g.at()
 	s := sold{program: "shop", id: conversionID(customer, len(g.converted[customer])+g.IntN(3))} // may come later, or never
 	if before := g.converted[customer]; len(before) > 0 && !g.chance(8) {
-		s = before[g.IntN(len(before))]
+		if one := before[g.IntN(len(before))]; !one.settled {
+			s = one
+		}
 	}
 	data := map[string]any{"conversion_id": s.id, "customer_id": customerID(customer), "reason": "changed my mind"}
 	switch data["kind"] = []string{"refund", "chargeback", "cancel", "correction"}[g.IntN(4)]; data["kind"] {
@@ -283,6 +304,6 @@ func (g *traffic) adjustment(customer int) {
 func (g *traffic) link(customer int) {
 	at := g.at()
 	g.write(consumers.Conversions, customerID(customer), "referral.identity.linked.v1", "shop", at, map[string]any{
-		"customer_id": customerID(customer), "visitor_id": fmt.Sprintf("v%d", trafficCustomers+g.IntN(trafficVisitors-trafficCustomers)),
+		"customer_id": customerID(customer), "visitor_id": fmt.Sprintf("v%d", g.customers+g.IntN(g.visitors-g.customers)),
 	})
 }

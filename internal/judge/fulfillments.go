@@ -11,6 +11,7 @@ import (
 func (t *trial) fulfillmentEvents() error {
 	table := t.beside("fulfillments")
 	taken := map[uint64]bool{}
+	waiting := map[uint64]int64{} // until when: what waits is stored, too
 	for r, err := range t.inputs(topicFulfillments) {
 		if err != nil {
 			return err
@@ -25,7 +26,7 @@ func (t *trial) fulfillmentEvents() error {
 			refused = "invalid"
 		case t.unknownProgram(topicFulfillments, e):
 			refused = "unknown_program"
-		case taken[again]:
+		case taken[again] || e.written < waiting[again]:
 			t.none("fulfillments", key, redelivered, row)
 			continue
 		}
@@ -38,6 +39,7 @@ func (t *trial) fulfillmentEvents() error {
 		if s == nil || s.first == nil || s.first.program != e.program {
 			t.none("fulfillments", key, "the reward is not known", row)
 			t.unknownReward(&r, e)
+			waiting[again] = e.written + patience
 			continue
 		}
 		taken[again] = true
