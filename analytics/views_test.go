@@ -19,6 +19,7 @@ var smallReads = map[string][]string{
 	"SELECT * FROM program_totals WHERE program_id = 'p1'":                                           {"by_hour", "by_visitor"},
 	"SELECT * FROM program_hourly WHERE program_id = 'p1'":                                           {"by_hour"},
 	"SELECT * FROM referrer_totals WHERE program_id = 'p1'":                                          {"by_referrer"},
+	"SELECT * FROM funnel_daily WHERE program_id = 'p1' AND day = '1970-01-02'":                      {"by_hour", "by_visitor"},
 	"SELECT * FROM click_quality WHERE program_id = 'p1' AND day = '1970-01-02'":                     {"by_hour"},
 }
 

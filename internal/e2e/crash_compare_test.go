@@ -1,6 +1,12 @@
 package e2e
 
-import "slices"
+import (
+	"maps"
+	"slices"
+
+	"github.com/grapevinehq/grapevine/internal/golden"
+	"github.com/grapevinehq/grapevine/internal/recount"
+)
 
 // compared are all tables and views, and what finds a row in each. A column that
 // may differ between two runs is ignored by name: when and in which batches the
@@ -27,6 +33,12 @@ var compared = map[string]struct{ key, ignore []string }{
 	"click_quality":        {key: []string{"org_id", "program_id", "day", "channel", "verdict", "reason"}},
 	"reward_balances":      {key: []string{"org_id", "program_id", "beneficiary_id", "currency", "unit"}},
 	"reward_standings":     {key: []string{"org_id", "program_id", "reward_id"}},
+	"funnel_daily":         {key: recount.Keys["funnel_daily"]},
+	"cohort_ltv":           {key: recount.Keys["cohort_ltv"]},
+	"repeat_purchases":     {key: recount.Keys["repeat_purchases"]},
+	"time_to_convert":      {key: recount.Keys["time_to_convert"]},
+	"model_comparison":     {key: recount.Keys["model_comparison"]},
+	"segment_performance":  {key: recount.Keys["segment_performance"]},
 	"conversion_standings": {key: []string{"org_id", "program_id", "conversion_id"}},
 }
 
@@ -54,4 +66,18 @@ func compareCrash(want, got *world) (empty []string) {
 		same(got.t, name, rows, positions(got.query("SELECT * FROM "+name)), how.key, slices.Concat(byWorker, how.ignore, []string{"config_revision"})...)
 	}
 	return empty
+}
+
+// recounted compares every view with a plain recount of the base tables.
+func (w *world) recounted() {
+	w.t.Helper()
+	views := recount.Read(func(query string) []golden.Row { return w.query(query) }).Views()
+	for _, view := range slices.Sorted(maps.Keys(views)) {
+		for _, r := range views[view] {
+			for column, v := range r {
+				r[column] = rounded(v)
+			}
+		}
+		same(w.t, "recounted "+view, views[view], w.query(recount.Query(view)), recount.Keys[view])
+	}
 }

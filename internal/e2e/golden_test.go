@@ -63,6 +63,7 @@ func goldenCase(t *testing.T, brokers string, partitions int) {
 	compareTables(w, books)
 	compareRewards(w, books)
 	compareViews(w, books)
+	w.recounted()
 	w.judge(time.Time{})
 	w.agrees()
 }

@@ -122,6 +122,7 @@ func TestViews_over_two_versions_of_a_program(t *testing.T) {
 		{"beneficiary_id": "ann", "occurrence": 1, "sequence": 2, "event_type": "reversed", "status": "reversed", "conversion_id": "two", "rule_version": "2026-03-01T00:00:00Z", "amount_minor": 300, "remaining_minor": 0},
 		{"beneficiary_id": "ann", "occurrence": 2, "sequence": 1, "event_type": "earned", "status": "approved", "conversion_id": "three", "rule_version": "2026-03-01T00:00:00Z", "amount_minor": 300, "remaining_minor": 300},
 	}, w.query("SELECT * FROM rewards WHERE tier_id = 'first' AND beneficiary_id = 'ann'"), []string{"beneficiary_id", "occurrence", "sequence"})
+	w.recounted()
 	if code := p.stop(20 * time.Second); code != 0 {
 		t.Errorf("%s ended with %d", p.name, code)
 	}

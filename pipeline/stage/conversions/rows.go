@@ -118,7 +118,7 @@ type attributionRows struct {
 	origin
 	conversionID, referrerID, model []string
 	paying                          []uint8
-	ppm, touches                    []uint32
+	ppm, touches, place             []uint32
 	amount, first, last             []int64
 	day                             []int32
 	candidates, skipped             [][]string
@@ -128,7 +128,7 @@ func (r *attributionRows) grow(n int) {
 	r.origin.grow(n)
 	pipeline.Grow(n, &r.conversionID, &r.referrerID, &r.model)
 	pipeline.Grow(n, &r.paying)
-	pipeline.Grow(n, &r.ppm, &r.touches)
+	pipeline.Grow(n, &r.ppm, &r.touches, &r.place)
 	pipeline.Grow(n, &r.amount, &r.first, &r.last)
 	pipeline.Grow(n, &r.day)
 	pipeline.Grow(n, &r.candidates, &r.skipped)
@@ -139,8 +139,13 @@ func (r *attributionRows) add(d *decision, c *event.Conversion, at place) {
 		return
 	}
 	considered, skipped := described(d.Seen[:min(len(d.Seen), maxDescribed, maxRepeated/len(d.Credits))])
+	var place uint32 // credits stand model by model, and there in the order of referrers
 	for i := range d.Credits {
 		row := &d.Credits[i]
+		if place++; i == 0 || row.Model != d.Credits[i-1].Model {
+			place = 0
+		}
+		r.place = append(r.place, place)
 		r.addEnvelope(&c.Envelope, at)
 		r.conversionID = append(r.conversionID, c.ConversionID)
 		r.referrerID = append(r.referrerID, row.Referrer.ID)
@@ -168,6 +173,7 @@ func (r *attributionRows) block() pipeline.Block {
 		pipeline.Column{Name: "touches", Data: r.touches},
 		pipeline.Column{Name: "first_touch_at", Data: r.first},
 		pipeline.Column{Name: "last_touch_at", Data: r.last},
+		pipeline.Column{Name: "place", Data: r.place},
 		pipeline.Column{Name: "day", Data: r.day},
 		pipeline.Column{Name: "candidates", Data: r.candidates},
 		pipeline.Column{Name: "skipped", Data: r.skipped},
