@@ -77,6 +77,10 @@ func (p *worker) exit(within time.Duration) int {
 		return p.cmd.ProcessState.ExitCode()
 	case <-time.After(within):
 		p.signal(syscall.SIGQUIT) // tells where it hangs
+		select {
+		case <-p.ended:
+		case <-time.After(5 * time.Second):
+		}
 		p.t.Fatalf("%s did not end within %s", p.name, within)
 		return -1
 	}
@@ -113,6 +117,11 @@ func (p *worker) tell() {
 	if !p.t.Failed() {
 		return
 	}
-	lines := strings.Split(strings.TrimSpace(p.said()), "\n")
+	text, hung, _ := strings.Cut(strings.TrimSpace(p.said()), "SIGQUIT: quit")
+	lines := strings.Split(text, "\n")
 	p.t.Logf("%s ended with %v and said last:\n%s", p.name, p.cmd.ProcessState, strings.Join(lines[max(0, len(lines)-60):], "\n"))
+	if hung != "" {
+		lines = strings.Split(hung, "\n")
+		p.t.Logf("where it hung:\n%s", strings.Join(lines[:min(len(lines), 1500)], "\n"))
+	}
 }
