@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/grapevinehq/grapevine/consumers"
 	"github.com/grapevinehq/grapevine/pipeline"
@@ -18,6 +20,7 @@ func init() {
 	conformance["a zombie cannot commit"] = zombieRefused
 	conformance["a lease is renewed, and ends with the membership"] = leaseEnds
 	conformance["who leaves is replaced at once"] = leaverReplaced
+	conformance["who dies while joining keeps no partitions"] = dyingJoiner
 	conformance["a lost state stops the group"] = lostStateStops
 	conformance["a fenced handler is called again in a later generation"] = fencedRejoins
 	conformance["a failed handler is called again"] = failedCalledAgain
@@ -139,6 +142,36 @@ func (b *bed) run(handle consumers.Handler) error {
 	ctx, cancel := context.WithTimeout(b.t.Context(), 40*time.Second)
 	defer cancel()
 	return group.Run(ctx, handle)
+}
+
+// The connection of a member that joins breaks before the group has answered.
+func dyingJoiner(t *testing.T, b *bed) {
+	b.create(4)
+	one := b.join(consumers.Clicks)
+	one.awaitCount(4)
+	before := one.source(consumers.Clicks, 0)
+
+	join := kmsg.NewPtrJoinGroupRequest()
+	join.Version, join.Group, join.ProtocolType = 2, b.options.Group, "consumer"
+	join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = 6000, 30_000
+	protocol := kmsg.NewJoinGroupRequestProtocol()
+	protocol.Name = "grapevine-1"
+	subscribed := kmsg.NewConsumerMemberMetadata()
+	subscribed.Topics = []string{b.options.Names.Kafka(consumers.Clicks)}
+	protocol.Metadata = subscribed.AppendTo(nil)
+	join.Protocols = append(join.Protocols, protocol)
+	conn, err := net.Dial("tcp", b.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(kmsg.NewRequestFormatter().AppendRequest(nil, join, 1)); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // the others learn of it with their next heartbeat only
+	conn.Close()
+
+	awaitEnd(t, before.ctx)
+	one.awaitCountAfter(before.source.Generation()+1, 4)
 }
 
 func lostStateStops(t *testing.T, b *bed) {

@@ -23,9 +23,10 @@ type KafkaOptions struct {
 
 // Kafka is a Kafka-compatible broker inside this process.
 type Kafka struct {
-	Addr    string // host:port, plain text
-	cluster *kfake.Cluster
-	ended   chan struct{}
+	Addr     string // host:port, plain text
+	cluster  *kfake.Cluster
+	sessions *sessions
+	ended    chan struct{}
 }
 
 // StartKafka starts franz-go's kfake, a single broker: groups with generations
@@ -63,6 +64,7 @@ func startKafka(ctx context.Context, o KafkaOptions) (*Kafka, error) {
 		cluster.Close()
 		return nil, fmt.Errorf("start Kafka: %w", err)
 	}
+	k.sessions = watchSessions(cluster, k.Addr)
 	return k, nil
 }
 
@@ -88,6 +90,7 @@ func (k *Kafka) Faults() *kfake.Cluster { return k.cluster }
 
 // Stop ends the broker; a data folder is written out first.
 func (k *Kafka) Stop(context.Context) error {
+	k.sessions.stop()
 	k.cluster.Close()
 	return nil
 }
