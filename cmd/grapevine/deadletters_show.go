@@ -99,13 +99,34 @@ func showDeadLetter(out io.Writer, l *deadLetter) {
 	fmt.Fprintf(out, "value      %s bytes\n%s\n", formatCount(len(l.Value)), printableValue(l.Value))
 }
 
+// layoutDepth is how deep JSON may be that is laid out: every line of it is as many
+// times indented, and a letter of 20 kB can be made to take 100 MB so.
+const layoutDepth = 32
+
 // printableValue is an event's value, laid out when it is JSON.
 func printableValue(value []byte) string {
 	var laidOut bytes.Buffer
-	if utf8.Valid(value) && json.Indent(&laidOut, value, "", "  ") == nil {
+	if utf8.Valid(value) && depth(value) <= layoutDepth && json.Indent(&laidOut, value, "", "  ") == nil {
 		return printableLines(laidOut.String())
 	}
 	return printable(string(value))
+}
+
+// depth is how deep lists and maps of JSON lie in one another.
+func depth(value []byte) (deepest int) {
+	tokens := json.NewDecoder(bytes.NewReader(value))
+	for at := 0; ; deepest = max(deepest, at) {
+		token, err := tokens.Token()
+		if err != nil {
+			return deepest
+		}
+		switch token {
+		case json.Delim('['), json.Delim('{'):
+			at++
+		case json.Delim(']'), json.Delim('}'):
+			at--
+		}
+	}
 }
 
 // isTerminal tells whether people read what is written there.

@@ -25,7 +25,7 @@ func Count(ctx context.Context, reader Lengths) (stock Stock, ok bool, err error
 	if err != nil {
 		return stock, false, fmt.Errorf("read the directory of remembered events: %w", err)
 	}
-	segments, err := decodeDirectory(values[0])
+	segments, err := readDirectory(values[0])
 	if err != nil || len(segments) == 0 {
 		return stock, false, err
 	}
@@ -33,7 +33,7 @@ func Count(ctx context.Context, reader Lengths) (stock Stock, ok bool, err error
 	for _, s := range segments {
 		names := make([]string, s.buckets)
 		for b := range names {
-			names[b] = s.name(b)
+			names[b] = name(s.id, '.', b)
 		}
 		lengths, err := reader.Lengths(ctx, names)
 		if err != nil {

@@ -3,6 +3,7 @@ package recall
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/grapevinehq/grapevine/pipeline"
 )
@@ -123,6 +124,10 @@ func (s *segment) decodePage(i int, b []byte) error {
 	r := varints{rest: b[2:]}
 	for k := range s.pages[i].covered {
 		n := r.unsigned()
+		if n > math.MaxInt32/entrySize {
+			r.bad = true
+			break
+		}
 		s.pages[i].covered[k] = int32(n)
 		s.pages[i].total += int(n)
 		s.entries += int(n)

@@ -286,21 +286,40 @@ func encodeDirectory(segments []*segment) []byte {
 }
 
 func decodeDirectory(b []byte) ([]*segment, error) {
+	outlines, err := readDirectory(b)
+	if err != nil {
+		return nil, err
+	}
+	segments := make([]*segment, len(outlines))
+	for i, o := range outlines {
+		segments[i] = newSegment(o.id, o.from, o.buckets)
+	}
+	return segments, nil
+}
+
+// outline is what the directory tells of a segment. It takes no memory for a filter.
+type outline struct {
+	id      uint64
+	from    Times
+	buckets int
+}
+
+func readDirectory(b []byte) (outlines []outline, err error) {
 	if len(b) == 0 {
 		return nil, nil
 	}
 	if b[0] != directoryVersion {
 		return nil, fmt.Errorf("the directory of remembered events has version %d, this release reads %d: run the release that wrote it, or a newer one", b[0], directoryVersion)
 	}
-	var segments []*segment
 	for b = b[1:]; len(b) > 0; {
 		r := varints{rest: b}
 		id, from, buckets := r.unsigned(), Times{r.signed(), r.signed()}, r.unsigned()
-		if r.bad || buckets == 0 || buckets > maxBuckets || buckets&(buckets-1) != 0 {
+		n := len(outlines)
+		if r.bad || buckets == 0 || buckets > maxBuckets || buckets&(buckets-1) != 0 || n > 0 && id != outlines[n-1].id+1 {
 			return nil, fmt.Errorf("the directory of remembered events is damaged")
 		}
-		segments = append(segments, newSegment(id, from, int(buckets)))
+		outlines = append(outlines, outline{id, from, int(buckets)})
 		b = r.rest
 	}
-	return segments, nil
+	return outlines, nil
 }

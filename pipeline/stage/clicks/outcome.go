@@ -61,7 +61,11 @@ func (b *work) Outcome(ctx context.Context) (pipeline.Outcome, error) {
 		if c.VisitorID == "" {
 			row.actorHash, _ = hasher.Actor(c)
 		}
-		row.version, _ = b.catalog.Program(c.OrgID, c.ProgramID).At(c.Time)
+		of := b.catalog.Program(c.OrgID, c.ProgramID)
+		if of == nil {
+			return pipeline.Outcome{}, fmt.Errorf("batch %d stored the click at offset %d, of which no program is known in Kafka: the topic was made anew, or the journal is damaged", b.bounds.Number, b.records[i].Offset)
+		}
+		row.version, _ = of.At(c.Time)
 		if o == unique && b.records[i].Time-c.Time > row.version.Attribution.Grace.Milliseconds() {
 			late++
 		}

@@ -19,6 +19,9 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 	counts := map[counted]int{}
 	for i := range k.rec.Ended {
 		w, d := &k.rec.Ended[i].Waiter, &k.rec.Ended[i].Decision
+		if d.Verdict != stored && d.Verdict != unknownReward {
+			return pipeline.Outcome{}, fmt.Errorf("batch %d: a wait that ends with verdict %d is not known to this release", k.bounds.Number, d.Verdict)
+		}
 		e, err := k.reread(w)
 		if err != nil {
 			return pipeline.Outcome{}, err

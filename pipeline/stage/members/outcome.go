@@ -35,6 +35,9 @@ func (k *work) Outcome(context.Context) (pipeline.Outcome, error) {
 			}
 			out.Messages = append(out.Messages, m)
 		case invalid, unknownProgram:
+			if in.Original == nil {
+				return pipeline.Outcome{}, fmt.Errorf("batch %d: the record has a dead letter without its original", k.bounds.Number)
+			}
 			out.DeadLetters = append(out.DeadLetters, pipeline.DeadLetter{
 				Reason: names[in.Verdict], Detail: in.Detail, OrgID: in.OrgID, EventID: in.EventID, Source: in.Source,
 				Original: in.Original.at(k.position(in.Update.Partition, in.Update.Offset)),
