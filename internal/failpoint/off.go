@@ -5,4 +5,4 @@ package failpoint
 // On tells whether this program was built with fail points.
 const On = false
 
-func hit(string) {}
+func hit(string) bool { return false }

@@ -21,11 +21,11 @@ const Folder = "FAILPOINTS"
 // Asleep is put after the name of a point.
 const Asleep = " asleep"
 
-// hit passes a point, dies or falls asleep there.
-func hit(name string) {
+// hit passes a point, dies or falls asleep there, and tells when it slept.
+func hit(name string) (slept bool) {
 	folder := os.Getenv(Folder)
 	if folder == "" {
-		return
+		return false
 	}
 	path := filepath.Join(folder, "armed")
 	armed, _ := os.ReadFile(path) // mostly there is none
@@ -38,6 +38,7 @@ func hit(name string) {
 	case name + Asleep:
 		if os.Remove(path) == nil {
 			kill(syscall.SIGSTOP)
+			slept = true
 		}
 	}
 	passed, err := os.OpenFile(filepath.Join(folder, "passed"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
@@ -46,6 +47,7 @@ func hit(name string) {
 	}
 	defer passed.Close() //nolint:errcheck // one line, which the next would miss
 	fmt.Fprintln(passed, name)
+	return slept
 }
 
 // kill signals this process.

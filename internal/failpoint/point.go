@@ -3,6 +3,7 @@ package failpoint
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/grapevinehq/grapevine/pipeline"
 )
@@ -26,13 +27,26 @@ type effectKey struct{}
 // around carries an effect out between two points. What is done in several
 // requests finds its name in the context, for a point in the middle.
 func around(ctx context.Context, effect string, do func(context.Context) error) error {
-	hit(effect + "/before")
+	if hit(effect + "/before") {
+		var cancel context.CancelFunc
+		ctx, cancel = onItsWay(ctx)
+		defer cancel()
+	}
 	if err := do(context.WithValue(ctx, effectKey{}, effect)); err != nil {
 		return err
 	}
 	hit(effect + "/after")
 	return nil
 }
+
+// onItsWay is for what is carried out by a process that slept right before it: as if its
+// request had left already, it is not called back when the process notices that it is late.
+// What happens then is for the other end to say. It is given up after wayTime.
+func onItsWay(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), wayTime)
+}
+
+const wayTime = 3 * time.Second
 
 // halfway is passed when half of an effect has been carried out.
 func halfway(ctx context.Context) {
