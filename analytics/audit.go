@@ -130,6 +130,11 @@ func (a *Audit) find(ctx context.Context, name, query string, more clickhouse.Pa
 // ask hands each row of a query to take. The query knows the scope as parameters, and
 // what is acknowledged as the table cut (i, p, n): incarnation, partition, batch.
 func (a *Audit) ask(ctx context.Context, what, query string, more clickhouse.Parameters, take func(driver.Rows) error) error {
+	return a.askOf(ctx, what, query, nil, more, take)
+}
+
+// askOf asks with further tables.
+func (a *Audit) askOf(ctx context.Context, what, query string, tables []*ext.Table, more clickhouse.Parameters, take func(driver.Rows) error) error {
 	cut, err := ext.NewTable("cut", ext.Column("i", "String"), ext.Column("p", "Int32"), ext.Column("n", "UInt64"))
 	if err != nil {
 		return err
@@ -146,7 +151,10 @@ func (a *Audit) ask(ctx context.Context, what, query string, more clickhouse.Par
 	for name, value := range more {
 		parameters[name] = value
 	}
-	ctx = clickhouse.Context(ctx, clickhouse.WithExternalTable(cut), clickhouse.WithParameters(parameters), clickhouse.WithSettings(auditSettings))
+	for name, value := range parameters {
+		parameters[name] = asParameter.Replace(value)
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithExternalTable(append(tables, cut)...), clickhouse.WithParameters(parameters), clickhouse.WithSettings(auditSettings))
 	rows, err := a.books.conn.Query(ctx, query)
 	if err != nil {
 		return fmt.Errorf("check %s: %w", what, err)
@@ -161,6 +169,10 @@ func (a *Audit) ask(ctx context.Context, what, query string, more clickhouse.Par
 	}
 	return nil
 }
+
+// asParameter writes a text as ClickHouse reads the value of a parameter. Ids may have
+// anything in them.
+var asParameter = strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\x00", `\0`)
 
 // firstDay and lastDay are the ends of what a Date32 can be.
 func firstDay(from string) string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/ext"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -17,9 +18,21 @@ const auditPage = 10_000
 // page is where a reading by primary key goes on: after these three.
 type page [3]string
 
-// pages reads a query page by page, in the order of org, program and a third id; take
-// gets the rows of each. more tells of a row where it stands.
-func pages[T any](ctx context.Context, a *Audit, what, query string, s Standing, scan func(driver.Rows) (T, error), at func(T) page, take func([]T) error) error {
+// pages reads a query page by page, in the order of org, program and a third id, of which
+// only some may be asked for; take gets the rows of each. at tells of a row where it stands.
+func pages[T any](ctx context.Context, a *Audit, what, query string, s Standing, only []string, scan func(driver.Rows) (T, error), at func(T) page, take func([]T) error) error {
+	named, err := ext.NewTable("only", ext.Column("id", "String"))
+	if err != nil {
+		return err
+	}
+	for _, id := range only {
+		if err := named.Append(id); err != nil {
+			return err
+		}
+	}
+	if only != nil {
+		query = strings.ReplaceAll(query, anyID, "IN (SELECT id FROM only)")
+	}
 	var after page
 	for {
 		var list []T
@@ -27,7 +40,7 @@ func pages[T any](ctx context.Context, a *Audit, what, query string, s Standing,
 			"incarnation": s.Partition.Incarnation, "partition": strconv.Itoa(s.Partition.ID), "last": strconv.FormatUint(s.Completed, 10),
 			"o": after[0], "g": after[1], "c": after[2], "page": strconv.Itoa(auditPage),
 		}
-		err := a.ask(ctx, what, query, parameters, func(rows driver.Rows) error {
+		err := a.askOf(ctx, what, query, []*ext.Table{named}, parameters, func(rows driver.Rows) error {
 			one, err := scan(rows)
 			list = append(list, one)
 			return err
@@ -42,51 +55,63 @@ func pages[T any](ctx context.Context, a *Audit, what, query string, s Standing,
 	}
 }
 
+// anyID stands in a query where a few ids can be asked for.
+const anyID = "IS NOT NULL"
+
 // ofPartition chooses rows of one partition that are judged, of the scope, after a page.
 const ofPartition = `kafka_incarnation = {incarnation:String} AND kafka_partition = {partition:Int32} AND batch <= {last:UInt64}
     AND ({org:String} = '' OR org_id = {org:String}) AND ({program:String} = '' OR program_id = {program:String})`
 
-// CountedConversion is a conversion that was attributed or unattributed, as it stands.
-type CountedConversion struct {
+// ClaimingConversion is a conversion that claims its id: one that was attributed or
+// unattributed, as it stands, or a duplicate by its order alone.
+type ClaimingConversion struct {
 	OrgID, ProgramID, ID, Day, CustomerID, VisitorID string
+	Kind, OrderID                                    string
+	Counted                                          bool // no duplicate
+	ClaimsOrder                                      bool
 	Offset                                           int64
 	NetMinor                                         int64
 	Counts                                           bool
 	Applied                                          uint64 // adjustments
 }
 
-// EachConversion hands the counted conversions of a partition to take, some at a time.
-func (a *Audit) EachConversion(ctx context.Context, s Standing, take func([]CountedConversion) error) error {
+// EachConversion hands the conversions of a partition that claim their id to take, some
+// at a time; only those of some ids, where any are given.
+func (a *Audit) EachConversion(ctx context.Context, s Standing, only []string, take func([]ClaimingConversion) error) error {
 	const chosen = `FROM conversions
-        WHERE verdict IN ('attributed', 'unattributed') AND ` + ofPartition + ` AND (org_id, program_id, conversion_id) > ({o:String}, {g:String}, {c:String})
-            AND day BETWEEN toDate32({from:String}) AND toDate32({to:String})
+        WHERE bitTest(claims, 0) AND ` + ofPartition + ` AND (org_id, program_id, conversion_id) > ({o:String}, {g:String}, {c:String})
+            AND conversion_id ` + anyID + ` AND day BETWEEN toDate32({from:String}) AND toDate32({to:String})
         ORDER BY org_id, program_id, conversion_id
         LIMIT {page:UInt64}`
 	const query = `
-SELECT o, g, c, toString(anyIf(d, what = 0)), anyIf(customer, what = 0), anyIf(visitor, what = 0), anyIf(at, what = 0), sum(minor), argMax(after, place), countIf(what = 1)
+SELECT o, g, c, toString(anyIf(d, what = 0)), anyIf(customer, what = 0), anyIf(visitor, what = 0), anyIf(of_kind, what = 0), anyIf(of_order, what = 0),
+    anyIf(counted, what = 0), anyIf(owns_order, what = 0), anyIf(at, what = 0), sum(minor), argMax(after, place), countIf(what = 1)
 FROM
 (
     SELECT * FROM
     (
         SELECT toString(org_id) AS o, toString(program_id) AS g, conversion_id AS c, day AS d, customer_id AS customer, visitor_id AS visitor, kafka_offset AS at,
+            toString(kind) AS of_kind, order_id AS of_order, verdict IN ('attributed', 'unattributed') AS counted, bitTest(claims, 1) AS owns_order,
             amount_minor AS minor, toUInt8(1) AS after, (toUInt8(0), ingested, batch, kafka_offset) AS place, toUInt8(0) AS what
         ` + chosen + `
     )
     UNION ALL
     SELECT toString(org_id), toString(program_id), conversion_id, day, '', '', toInt64(0),
+        '', '', 0, 0,
         amount_minor, counts_after, (toUInt8(1), ingested, batch, kafka_offset), toUInt8(1)
     FROM adjustments
     WHERE ` + ofPartition + ` AND (org_id, program_id, conversion_id) IN (SELECT org_id, program_id, conversion_id ` + chosen + `)
 )
 GROUP BY o, g, c
 ORDER BY o, g, c`
-	scan := func(rows driver.Rows) (c CountedConversion, err error) {
-		var counts uint8
-		err = rows.Scan(&c.OrgID, &c.ProgramID, &c.ID, &c.Day, &c.CustomerID, &c.VisitorID, &c.Offset, &c.NetMinor, &counts, &c.Applied)
-		c.Counts = counts == 1
+	scan := func(rows driver.Rows) (c ClaimingConversion, err error) {
+		var counted, order, counts uint8
+		err = rows.Scan(&c.OrgID, &c.ProgramID, &c.ID, &c.Day, &c.CustomerID, &c.VisitorID, &c.Kind, &c.OrderID, &counted, &order,
+			&c.Offset, &c.NetMinor, &counts, &c.Applied)
+		c.Counted, c.ClaimsOrder, c.Counts = counted == 1, order == 1, counts == 1
 		return c, err
 	}
-	return pages(ctx, a, "conversions", query, s, scan, func(c CountedConversion) page { return page{c.OrgID, c.ProgramID, c.ID} }, take)
+	return pages(ctx, a, "conversions", query, s, only, scan, func(c ClaimingConversion) page { return page{c.OrgID, c.ProgramID, c.ID} }, take)
 }
 
 // BookedReward is a reward after its last event.
@@ -97,14 +122,16 @@ type BookedReward struct {
 	Status                                         string
 }
 
-// EachReward hands the rewards of a partition to take, some at a time.
-func (a *Audit) EachReward(ctx context.Context, s Standing, take func([]BookedReward) error) error {
+// EachReward hands the rewards of a partition to take, some at a time; only those of some
+// ids, where any are given.
+func (a *Audit) EachReward(ctx context.Context, s Standing, only []string, take func([]BookedReward) error) error {
 	const query = `
 SELECT toString(org_id) AS o, toString(program_id) AS g, reward_id, toString(any(day)), any(beneficiary_id), toString(any(beneficiary_role)),
     toString(any(rule_id)), toString(any(reward)), toString(any(tier_id)), toString(any(period)), any(conversion_id), any(occurrence),
     max(sequence), argMax(remaining_minor + remaining_quantity, sequence), argMax(withheld, sequence), toString(argMax(status, sequence))
 FROM rewards
-WHERE ` + ofPartition + ` AND (org_id, program_id, reward_id) > ({o:String}, {g:String}, {c:String}) AND day BETWEEN toDate32({from:String}) AND toDate32({to:String})
+WHERE ` + ofPartition + ` AND (org_id, program_id, reward_id) > ({o:String}, {g:String}, {c:String})
+    AND reward_id ` + anyID + ` AND day BETWEEN toDate32({from:String}) AND toDate32({to:String})
 GROUP BY org_id, program_id, reward_id
 ORDER BY org_id, program_id, reward_id
 LIMIT {page:UInt64}
@@ -114,7 +141,7 @@ SETTINGS optimize_aggregation_in_order = 1`
 			&r.Occurrence, &r.Sequence, &r.Net, &r.Held, &r.Status)
 		return r, err
 	}
-	return pages(ctx, a, "rewards", query, s, scan, func(r BookedReward) page { return page{r.OrgID, r.ProgramID, r.ID} }, take)
+	return pages(ctx, a, "rewards", query, s, only, scan, func(r BookedReward) page { return page{r.OrgID, r.ProgramID, r.ID} }, take)
 }
 
 // Remembered counts, of a partition, the events that batches took since the one that was

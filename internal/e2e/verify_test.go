@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,9 @@ import (
 
 	"github.com/grapevinehq/grapevine/internal/enginetest"
 	"github.com/grapevinehq/grapevine/internal/golden"
+	"github.com/grapevinehq/grapevine/pipeline/archive"
+	"github.com/grapevinehq/grapevine/pipeline/reward"
+	"github.com/grapevinehq/grapevine/pipeline/stage/conversions"
 )
 
 // verified is what `grapevine verify` tells.
@@ -75,10 +80,17 @@ func (w *world) change(statement string, arguments ...any) {
 	}
 }
 
+// VERIFY_SEED repeats a run.
 func TestVerify_finds_what_was_changed(t *testing.T) {
 	t.Parallel()
-	seed := uint64(1)
-	t.Logf("seed %d", seed)
+	seed := rand.Uint64()
+	if text := os.Getenv("VERIFY_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("VERIFY_SEED=%d", seed)
 	w := newWorld(t, enginetest.Kafka(t).Addr, 2, []byte(trafficPrograms))
 	w.settings["BATCH_MAX_EVENTS"] = "300"
 	w.createTopics()
@@ -204,20 +216,69 @@ func (w *world) verifyRedis(t *testing.T) {
 	})
 	must(client.Del(t.Context(), longest).Err())
 	must(client.Del(t.Context(), keys("{g??}:*:cv:*")[0]).Err())
-	must(client.Del(t.Context(), keys("{g??}:*:c/*")[0]).Err())
-	must(client.Del(t.Context(), keys("{g??}:c*")[0]).Err())
-	conversion := keys("{g??}:*:cv:*")
-	must(client.Copy(t.Context(), conversion[1], conversion[2], 0, true).Err()) // what is known of one conversion stands for another
+	entry := w.entryKey(keys("{g??}:*:c/*"))
+	must(client.Del(t.Context(), entry).Err())
+	must(client.Del(t.Context(), keys("{g??}:c*")[0]).Err()) // ids, or orders, or both
+	older, newer := apart(t, client, keys("{g??}:*:cv:*"))
+	must(client.Copy(t.Context(), newer, older, 0, true).Err()) // what is known of one conversion stands for another
 	partition := keys("{g??}:journal:*")[0]
 	must(client.HIncrBy(t.Context(), partition, "number", -1).Err())
 	v := w.verify(1)
 	v.tells(t, "remembered events", golden.Row{}, "Redis remembers")
 	v.tells(t, "remembered conversions", golden.Row{}, "neither Redis nor the archive knows it")
 	v.tells(t, "remembered conversions", golden.Row{}, "Redis or the archive has net")
-	v.tells(t, "remembered conversions", golden.Row{}, "is not claimed by its record")
+	v.tells(t, "remembered conversions", golden.Row{}, "id is not claimed by its record")
 	v.tells(t, "ledgers", golden.Row{}, "neither Redis nor the archive has the value")
 	v.tells(t, "journals", golden.Row{}, "its journal is of batch")
 	must(client.HIncrBy(t.Context(), partition, "number", 1).Err())
+}
+
+// apart are two conversions of which one was adjusted more often.
+func apart(t *testing.T, client *redis.Client, keys []string) (older, newer string) {
+	t.Helper()
+	applied := func(key string) int64 {
+		value, err := client.Get(t.Context(), key).Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if value, err = archive.Unmark(value); err != nil {
+			t.Fatal(err)
+		}
+		known, err := conversions.KnownIn(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return known.Applied
+	}
+	least, most := keys[0], keys[0]
+	for _, key := range keys {
+		if n := applied(key); n < applied(least) {
+			least = key
+		} else if n > applied(most) {
+			most = key
+		}
+	}
+	if applied(least) == applied(most) {
+		t.Fatalf("all %d conversions were adjusted equally often", len(keys))
+	}
+	return least, most
+}
+
+// entryKey is, of some keys, that of a ledger's entry which has a reward: not every credit
+// earns one.
+func (w *world) entryKey(keys []string) string {
+	w.t.Helper()
+	for _, r := range w.query("SELECT * FROM rewards WHERE tier_id = '' AND beneficiary_role = 'referrer'") {
+		b := reward.Booked{
+			OrgID: r["org_id"].(string), ProgramID: r["program_id"].(string), BeneficiaryID: r["beneficiary_id"].(string), Role: r["beneficiary_role"].(string),
+			RuleID: r["rule_id"].(string), Reward: r["reward"].(string), Period: r["period"].(string), ConversionID: r["conversion_id"].(string),
+		}
+		if i := slices.IndexFunc(keys, func(key string) bool { return strings.HasSuffix(key, ":"+b.Key()) }); i >= 0 {
+			return keys[i]
+		}
+	}
+	w.t.Fatal("no reward of a conversion stands in a ledger in Redis")
+	return ""
 }
 
 // verifyBudget changes a budget in Redis, and drops it.

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,10 +25,10 @@ func note(f *analytics.Findings, scope analytics.Scope, one analytics.Finding) {
 	}
 }
 
-// conversions holds what partitions remember of counted conversions against the books:
-// net amount, whether it counts, how often it was adjusted, that its id is claimed by its
-// own record, and that its visitor is linked to its customer.
-func (v *Verifier) conversions(ctx context.Context, places []place, audit *analytics.Audit, scope analytics.Scope) (f analytics.Findings, err error) {
+// conversions holds what partitions remember of conversions against the books: that
+// their ids are claimed by their own record, and of counted ones net amount, whether they
+// count, how often they were adjusted, and that their visitor is linked to their customer.
+func (v *Verifier) conversions(ctx context.Context, places []place, audit *analytics.Audit, r *Report, scope analytics.Scope) (f analytics.Findings, err error) {
 	for _, p := range of(places, consumers.Conversions) {
 		m, err := v.memoryOf(ctx, p)
 		if err != nil {
@@ -36,8 +37,25 @@ func (v *Verifier) conversions(ctx context.Context, places []place, audit *analy
 		if m == nil {
 			continue
 		}
-		err = audit.EachConversion(ctx, p.standing(), func(list []analytics.CountedConversion) error {
-			return v.sameConversions(ctx, m, list, scope, &f)
+		var d doubts
+		err = audit.EachConversion(ctx, p.standing(), nil, func(list []analytics.ClaimingConversion) error {
+			return v.sameConversions(ctx, m, list, &d, scope, &f)
+		})
+		if err != nil {
+			return f, err
+		}
+		err = v.dispel(ctx, p, &d, "remembered conversions", r, func(s analytics.Standing) error {
+			return audit.EachConversion(ctx, s, d.ids(), func(list []analytics.ClaimingConversion) error {
+				for i := range list {
+					c := &list[i]
+					if value, doubted := d.values[[3]string{c.OrgID, c.ProgramID, c.ID}]; doubted {
+						if text, lead := knownText(c, value); text != "" && lead >= 0 {
+							note(&f, scope, ofConversion(m, c, text))
+						}
+					}
+				}
+				return nil
+			})
 		})
 		if err != nil {
 			return f, err
@@ -46,12 +64,11 @@ func (v *Verifier) conversions(ctx context.Context, places []place, audit *analy
 	return f, nil
 }
 
-func (v *Verifier) sameConversions(ctx context.Context, m *memory, list []analytics.CountedConversion, scope analytics.Scope, f *analytics.Findings) error {
-	keys, links, claims := make([]string, len(list)), make([]string, len(list)), make([]pipeline.Claim, len(list))
+func (v *Verifier) sameConversions(ctx context.Context, m *memory, list []analytics.ClaimingConversion, d *doubts, scope analytics.Scope, f *analytics.Findings) error {
+	keys, links := make([]string, len(list)), make([]string, len(list))
 	for i, c := range list {
 		keys[i] = conversions.KnownKey(c.OrgID, c.ProgramID, c.ID)
 		links[i] = conversions.LinksKey(c.OrgID, c.CustomerID)
-		claims[i] = pipeline.Claim{Key: conversions.IDClaim(c.OrgID, c.ProgramID, c.ID), Offset: c.Offset}
 	}
 	known, err := m.values(ctx, keys)
 	if err != nil {
@@ -61,47 +78,82 @@ func (v *Verifier) sameConversions(ctx context.Context, m *memory, list []analyt
 	if err != nil {
 		return err
 	}
-	owned, err := v.Redis.Owned(ctx, m.place.partition, claims)
+	after, err := v.Redis.Look(ctx, m.place.partition)
 	if err != nil {
 		return err
 	}
 	for i := range list {
 		c := &list[i]
-		texts := []string{knownText(c, known[i]), linkText(c, linked[i])}
-		if !owned[i] {
-			texts = append(texts, "its conversion_id is not claimed by its record in Redis")
+		if !c.Counted {
+			continue
 		}
-		for _, text := range texts {
+		text, lead := knownText(c, known[i])
+		if lead > 0 && after.Filled > m.place.completed {
+			text = ""
+			d.add(c.OrgID, c.ProgramID, c.ID, known[i], after.Filled)
+		}
+		for _, text := range []string{text, linkText(c, linked[i])} {
 			if text != "" {
-				note(f, scope, analytics.Finding{
-					OrgID: c.OrgID, ProgramID: c.ProgramID, Day: c.Day, ID: c.ID, Position: fmt.Sprintf("%s/%d", m.place.partition, c.Offset), Text: text,
-				})
+				note(f, scope, ofConversion(m, c, text))
 			}
+		}
+	}
+	return v.claimed(ctx, m, list, scope, f)
+}
+
+// claimed looks whether conversions own the ids that they claimed.
+func (v *Verifier) claimed(ctx context.Context, m *memory, list []analytics.ClaimingConversion, scope analytics.Scope, f *analytics.Findings) error {
+	var claims []pipeline.Claim
+	var texts []string
+	var whose []*analytics.ClaimingConversion
+	add := func(c *analytics.ClaimingConversion, key, text string) {
+		claims, whose, texts = append(claims, pipeline.Claim{Key: key, Offset: c.Offset}), append(whose, c), append(texts, text)
+	}
+	for i := range list {
+		c := &list[i]
+		add(c, conversions.IDClaim(c.OrgID, c.ProgramID, c.ID), "its conversion_id is not claimed by its record in Redis")
+		if c.ClaimsOrder {
+			add(c, conversions.OrderClaim(c.OrgID, c.ProgramID, c.Kind, c.OrderID), "its order_id is not claimed by its record in Redis")
+		}
+	}
+	owned, err := v.Redis.Owned(ctx, m.place.partition, claims)
+	if err != nil {
+		return err
+	}
+	for i := range claims {
+		if !owned[i] {
+			note(f, scope, ofConversion(m, whose[i], texts[i]))
 		}
 	}
 	return nil
 }
 
-// knownText says how a conversion is remembered otherwise than it is booked. What is
-// remembered may be ahead: the books were judged up to the acknowledged batch.
-func knownText(c *analytics.CountedConversion, value []byte) string {
-	if value == nil {
-		return "neither Redis nor the archive knows it"
+func ofConversion(m *memory, c *analytics.ClaimingConversion, text string) analytics.Finding {
+	return analytics.Finding{
+		OrgID: c.OrgID, ProgramID: c.ProgramID, Day: c.Day, ID: c.ID, Position: fmt.Sprintf("%s/%d", m.place.partition, c.Offset), Text: text,
 	}
-	k, err := conversions.KnownIn(value)
-	switch {
-	case err != nil:
-		return "what is remembered of it cannot be read: " + err.Error()
-	case uint64(max(k.Applied, 0)) > c.Applied:
-		return ""
-	case uint64(max(k.Applied, 0)) < c.Applied || k.NetMinor != c.NetMinor || k.Counts != c.Counts:
-		return fmt.Sprintf("Redis or the archive has net %d after %d adjustments (counts: %t), the books %d after %d (counts: %t)",
-			k.NetMinor, k.Applied, k.Counts, c.NetMinor, c.Applied, c.Counts)
-	}
-	return ""
 }
 
-func linkText(c *analytics.CountedConversion, value []byte) string {
+// knownText says how a conversion is remembered otherwise than it is booked. lead is above
+// 0 when what is remembered is of a later adjustment than the books have, below when of an
+// earlier one.
+func knownText(c *analytics.ClaimingConversion, value []byte) (text string, lead int) {
+	if value == nil {
+		return "neither Redis nor the archive knows it", 0
+	}
+	k, err := conversions.KnownIn(value)
+	if err != nil {
+		return "what is remembered of it cannot be read: " + err.Error(), 0
+	}
+	lead = cmp.Compare(k.Applied, int64(c.Applied)) //nolint:gosec // a count
+	if lead != 0 || k.NetMinor != c.NetMinor || k.Counts != c.Counts {
+		text = fmt.Sprintf("Redis or the archive has net %d after %d adjustments (counts: %t), the books %d after %d (counts: %t)",
+			k.NetMinor, k.Applied, k.Counts, c.NetMinor, c.Applied, c.Counts)
+	}
+	return text, lead
+}
+
+func linkText(c *analytics.ClaimingConversion, value []byte) string {
 	if c.VisitorID == "" {
 		return ""
 	}
@@ -117,7 +169,7 @@ func linkText(c *analytics.CountedConversion, value []byte) string {
 }
 
 // rewards holds the ledgers against the reward events in the books, reward by reward.
-func (v *Verifier) rewards(ctx context.Context, places []place, audit *analytics.Audit, scope analytics.Scope) (f analytics.Findings, err error) {
+func (v *Verifier) rewards(ctx context.Context, places []place, audit *analytics.Audit, r *Report, scope analytics.Scope) (f analytics.Findings, err error) {
 	for _, p := range of(places, consumers.Credits) {
 		m, err := v.memoryOf(ctx, p)
 		if err != nil {
@@ -126,7 +178,24 @@ func (v *Verifier) rewards(ctx context.Context, places []place, audit *analytics
 		if m == nil {
 			continue
 		}
-		err = audit.EachReward(ctx, p.standing(), func(list []analytics.BookedReward) error { return v.sameRewards(ctx, m, list, scope, &f) })
+		var d doubts
+		err = audit.EachReward(ctx, p.standing(), nil, func(list []analytics.BookedReward) error { return v.sameRewards(ctx, m, list, &d, scope, &f) })
+		if err != nil {
+			return f, err
+		}
+		err = v.dispel(ctx, p, &d, "ledgers", r, func(s analytics.Standing) error {
+			return audit.EachReward(ctx, s, d.ids(), func(list []analytics.BookedReward) error {
+				for i := range list {
+					b := &list[i]
+					if value, doubted := d.values[[3]string{b.OrgID, b.ProgramID, b.ID}]; doubted {
+						if text, lead := rewardText(b, placeOf(b), value); text != "" && lead >= 0 {
+							note(&f, scope, ofReward(m, b, text))
+						}
+					}
+				}
+				return nil
+			})
+		})
 		if err != nil {
 			return f, err
 		}
@@ -134,14 +203,10 @@ func (v *Verifier) rewards(ctx context.Context, places []place, audit *analytics
 	return f, nil
 }
 
-func (v *Verifier) sameRewards(ctx context.Context, m *memory, list []analytics.BookedReward, scope analytics.Scope, f *analytics.Findings) error {
-	booked, keys := make([]reward.Booked, len(list)), make([]string, len(list))
-	for i, r := range list {
-		booked[i] = reward.Booked{
-			OrgID: r.OrgID, ProgramID: r.ProgramID, BeneficiaryID: r.BeneficiaryID, Role: r.Role,
-			RuleID: r.RuleID, Reward: r.Reward, TierID: r.TierID, Period: r.Period, ConversionID: r.ConversionID, Occurrence: r.Occurrence,
-		}
-		keys[i] = booked[i].Key()
+func (v *Verifier) sameRewards(ctx context.Context, m *memory, list []analytics.BookedReward, d *doubts, scope analytics.Scope, f *analytics.Findings) error {
+	keys := make([]string, len(list))
+	for i := range list {
+		keys[i] = placeOf(&list[i]).Key()
 	}
 	values, err := m.ledgerValues(ctx, keys)
 	if err != nil {
@@ -152,12 +217,29 @@ func (v *Verifier) sameRewards(ctx context.Context, m *memory, list []analytics.
 		return err
 	}
 	for i := range list {
-		if text := rewardText(&list[i], &booked[i], values[i], after.Filled > m.place.completed); text != "" {
-			r := &list[i]
-			note(f, scope, analytics.Finding{OrgID: r.OrgID, ProgramID: r.ProgramID, Day: r.Day, ID: r.ID, Position: m.place.partition.String(), Text: text})
+		b := &list[i]
+		text, lead := rewardText(b, placeOf(b), values[i])
+		switch {
+		case text == "":
+		case lead > 0 && after.Filled > m.place.completed:
+			d.add(b.OrgID, b.ProgramID, b.ID, values[i], after.Filled)
+		default:
+			note(f, scope, ofReward(m, b, text))
 		}
 	}
 	return nil
+}
+
+// placeOf is where the ledger keeps a reward.
+func placeOf(r *analytics.BookedReward) *reward.Booked {
+	return &reward.Booked{
+		OrgID: r.OrgID, ProgramID: r.ProgramID, BeneficiaryID: r.BeneficiaryID, Role: r.Role,
+		RuleID: r.RuleID, Reward: r.Reward, TierID: r.TierID, Period: r.Period, ConversionID: r.ConversionID, Occurrence: r.Occurrence,
+	}
+}
+
+func ofReward(m *memory, r *analytics.BookedReward, text string) analytics.Finding {
+	return analytics.Finding{OrgID: r.OrgID, ProgramID: r.ProgramID, Day: r.Day, ID: r.ID, Position: m.place.partition.String(), Text: text}
 }
 
 // ledgerValues reads values of ledgers, of which some kinds move to the archive.
@@ -189,29 +271,29 @@ func (m *memory) ledgerValues(ctx context.Context, keys []string) ([][]byte, err
 	return values, nil
 }
 
-// rewardText says how a ledger has a reward otherwise than it is booked. ahead tells that
-// the ledger may be of a later batch than is judged.
-func rewardText(r *analytics.BookedReward, b *reward.Booked, value []byte, ahead bool) string {
+// rewardText says how a ledger has a reward otherwise than it is booked. lead is above 0
+// when the ledger is of a later event than the books have, below when of an earlier one.
+func rewardText(r *analytics.BookedReward, b *reward.Booked, value []byte) (text string, lead int) {
 	if value == nil {
-		return "neither Redis nor the archive has the value of the ledger that it stands in"
+		return "neither Redis nor the archive has the value of the ledger that it stands in", 0
 	}
 	s, known, err := b.In(value)
 	switch {
 	case err != nil:
-		return "its ledger cannot be read: " + err.Error()
-	case s.Over && (ahead || r.Net == 0 && r.Held == 0):
-		return ""
+		return "its ledger cannot be read: " + err.Error(), 0
+	case s.Over && r.Net == 0 && r.Held == 0:
+		return "", 0
 	case s.Over:
-		return fmt.Sprintf("its tier was reached again, so nothing is left of it, and the books have %d", r.Net)
+		return fmt.Sprintf("its tier was reached again, so nothing is left of it, and the books have %d", r.Net), 1
 	case !known:
-		return fmt.Sprintf("its ledger does not have it, and the books have %d of it", r.Net)
-	case s.Sequence > r.Sequence:
-		return "" // of a later batch
-	case s.Sequence < r.Sequence || s.Net != r.Net || s.Held != r.Held || string(s.Status) != r.Status:
-		return fmt.Sprintf("its ledger has %d, %d held, %s after event %d, the books %d, %d held, %s after event %d",
+		return fmt.Sprintf("its ledger does not have it, and the books have %d of it", r.Net), 0
+	}
+	lead = cmp.Compare(s.Sequence, r.Sequence)
+	if lead != 0 || s.Net != r.Net || s.Held != r.Held || string(s.Status) != r.Status {
+		text = fmt.Sprintf("its ledger has %d, %d held, %s after event %d, the books %d, %d held, %s after event %d",
 			s.Net, s.Held, s.Status, s.Sequence, r.Net, r.Held, r.Status, r.Sequence)
 	}
-	return ""
+	return text, lead
 }
 
 // holds counts the rewards that wait for the end of their hold, or of a ban, in the

@@ -125,9 +125,9 @@ func (v *Verifier) ofRedis(places []place, audit *analytics.Audit, r *Report, sc
 		{"journals", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.journals(ctx, places, audit) })},
 		{"remembered events", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.remembered(ctx, places, scope) })},
 		{"remembered conversions", unlessLost(func(ctx context.Context) (analytics.Findings, error) {
-			return v.conversions(ctx, places, audit, scope)
+			return v.conversions(ctx, places, audit, r, scope)
 		})},
-		{"ledgers", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.rewards(ctx, places, audit, scope) })},
+		{"ledgers", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.rewards(ctx, places, audit, r, scope) })},
 		{"holds", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.holds(ctx, places, audit, r) })},
 		{"budgets", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.budgets(ctx, r, scope) })},
 	}

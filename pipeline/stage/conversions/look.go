@@ -1,5 +1,7 @@
 package conversions
 
+import "github.com/grapevinehq/grapevine/pipeline/event"
+
 // Known is what a partition remembers of a counted conversion.
 type Known struct {
 	NetMinor int64
@@ -35,4 +37,9 @@ func LinksIn(value []byte) ([]string, error) {
 // IDClaim is the claim of a stored conversion on its id.
 func IDClaim(orgID, programID, conversionID string) string {
 	return (&ClaimQuery{OrgID: orgID, ProgramID: programID, ID: conversionID}).key()
+}
+
+// OrderClaim is the claim of a conversion on its order.
+func OrderClaim(orgID, programID, kind, orderID string) string {
+	return (&ClaimQuery{orgID, programID, event.Kind(kind), orderID}).key()
 }
