@@ -119,7 +119,7 @@ func (b *bed) join(inputs ...string) *worker {
 	go func() {
 		defer close(w.ended)
 		w.err = group.Run(ctx, func(hard context.Context, source pipeline.Source) error {
-			return w.hold(ctx, hard, source)
+			return w.hold(hard, source)
 		})
 	}()
 	b.t.Cleanup(w.leave)
@@ -136,11 +136,11 @@ func (w *worker) leave() {
 	}
 }
 
-func (w *worker) hold(soft, hard context.Context, source pipeline.Source) error {
+func (w *worker) hold(hard context.Context, source pipeline.Source) error {
 	key := w.key(source)
 	w.set(func() { w.held[key] = assigned{hard, source} })
 	select {
-	case <-soft.Done():
+	case <-source.Ending():
 	case <-hard.Done():
 	}
 	w.set(func() { delete(w.held, key) })

@@ -19,32 +19,42 @@ const topicWatch = 5 * time.Second
 // broker that has just started may not know of it yet.
 const goneAfter = 3 * topicWatch
 
+// finishing is how long a rebalance waits for the batches in flight of this member. What
+// is finished need not be done again by whoever has the partition next; but all others
+// stand still meanwhile. It never outlasts the lease.
+const finishing = 1500 * time.Millisecond
+
 // errStopped ends the handlers of a worker whose grace is over.
 var errStopped = errors.New("the worker stops")
 
 // generation handles the assignments of one generation, and returns when every
 // handler has: nil to go on with the next generation, or the error to stop with.
-// stop is the worker's own context, over the generation's.
+// stop is the worker's own context, over the generation's: that ends as soon as the
+// group rebalances. Until this member joins anew, its partitions are given to nobody.
 func (g *Group) generation(stop, over context.Context, next *kafka.Generation, handle Handler) error {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(stop))
 	defer cancel(nil)
-	ended := context.AfterFunc(over, func() { cancel(fmt.Errorf("%w: generation %d of the group is over", pipeline.ErrFenced, next.ID)) })
-	defer ended()
 	defer g.afterGrace(stop, cancel)()
 
 	held := &lease{cluster: g.cluster, member: member{id: next.MemberID, generation: next.ID}}
-	topics, err := g.begin(stop, ctx, held)
+	topics, err := g.begin(stop, ctx, over, held)
 	if err != nil {
 		return verdict(err)
 	}
-	w := &working{ctx: ctx, cancel: cancel, group: g, lease: held, handle: handle, stop: stop}
-	w.background(func() error { return held.keep(ctx) })
+	w := &working{ctx: ctx, cancel: cancel, group: g, lease: held, handle: handle}
+	w.going, w.end = context.WithCancelCause(ctx)
+	defer context.AfterFunc(stop, func() { w.end(errStopped) })()
+	rebalances, rebalance := context.WithCancel(ctx)
+	defer rebalance()
+	defer context.AfterFunc(over, rebalance)()
+	w.background(func() error { return held.keep(ctx, rebalance) })
+	w.background(func() error { return w.giveUp(rebalances) })
 	w.background(func() error { return g.watchTopics(ctx) })
 	count := w.assign(next.Assignments, topics)
 	g.log.Info("joined the consumer group", "generation", next.ID, "member", next.MemberID, "partitions", count)
+	<-w.going.Done()
 	w.handlers.Wait()
-	w.idle()
-	cancel(nil)
+	cancel(context.Cause(w.going))
 	w.others.Wait()
 	g.log.Info("generation ended", "generation", next.ID, "cause", context.Cause(ctx))
 	return verdict(context.Cause(ctx))
@@ -78,11 +88,13 @@ func (g *Group) afterGrace(stop context.Context, cancel context.CancelCauseFunc)
 	}
 }
 
-// begin takes the first lease and checks the topics, until both succeed.
-func (g *Group) begin(stop, ctx context.Context, held *lease) (map[string]Topic, error) {
+// begin takes the first lease and checks the topics, until both succeed or the
+// generation is over.
+func (g *Group) begin(stop, ctx, over context.Context, held *lease) (map[string]Topic, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(stop, func() { cancel(errStopped) })()
+	defer context.AfterFunc(over, func() { cancel(held.member.over()) })()
 	retry := backoff{first: 50 * time.Millisecond, most: time.Second}
 	for {
 		err := held.heartbeat(ctx)
@@ -104,10 +116,15 @@ func (g *Group) begin(stop, ctx context.Context, held *lease) (map[string]Topic,
 
 // verdict keeps of the reasons to end a generation only those that end the group.
 func verdict(err error) error {
-	if errors.Is(err, pipeline.ErrStateLost) || errors.Is(err, pipeline.ErrOffsetsLost) {
+	if lost(err) {
 		return err
 	}
 	return nil
+}
+
+// lost tells whether a person must mend something.
+func lost(err error) bool {
+	return errors.Is(err, pipeline.ErrStateLost) || errors.Is(err, pipeline.ErrOffsetsLost)
 }
 
 // checkTopics compares the topics with how they were first seen.
@@ -174,7 +191,8 @@ func (g *Group) watchTopics(ctx context.Context) error {
 type working struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
-	stop     context.Context
+	going    context.Context // within ctx: until no further batch shall be begun
+	end      context.CancelCauseFunc
 	group    *Group
 	lease    *lease
 	handle   Handler
@@ -191,12 +209,16 @@ func (w *working) background(f func() error) {
 	})
 }
 
-// idle waits for the end of a generation that has nothing (more) to handle.
-func (w *working) idle() {
-	select {
-	case <-w.ctx.Done():
-	case <-w.stop.Done():
+// giveUp has the batches in flight finished when the group rebalances, for a while.
+func (w *working) giveUp(rebalances context.Context) error {
+	<-rebalances.Done()
+	over := w.lease.member.over()
+	w.end(over)
+	if pause(w.ctx, min(finishing, time.Until(w.lease.until()))) != nil || w.ctx.Err() != nil {
+		return nil
 	}
+	w.group.log.Info("the time to finish batches in flight is over: the group waits for this worker", "generation", w.lease.member.generation)
+	return over
 }
 
 // assign starts a handler for every partition and tells how many there are.
@@ -209,6 +231,7 @@ func (w *working) assign(assignments map[string][]kafka.PartitionAssignment, top
 				partition: pipeline.Partition{Topic: name, Incarnation: topics[name].Incarnation, ID: p.ID},
 				member:    w.lease.member,
 				lease:     w.lease,
+				ending:    w.going.Done(),
 				keys:      make(map[string]string),
 			}
 			w.handlers.Go(func() { w.work(s) })
@@ -225,9 +248,9 @@ func (w *working) work(s *source) {
 		began := time.Now()
 		err := w.handle(w.ctx, s)
 		switch {
-		case err == nil, w.ctx.Err() != nil:
+		case err == nil, w.going.Err() != nil && !lost(err):
 			return
-		case errors.Is(err, pipeline.ErrStateLost), errors.Is(err, pipeline.ErrOffsetsLost):
+		case lost(err):
 			w.cancel(fmt.Errorf("%s: %w", s.partition, err))
 			return
 		case errors.Is(err, pipeline.ErrFenced):
@@ -239,7 +262,7 @@ func (w *working) work(s *source) {
 			retry.reset()
 		}
 		log.Error("the partition's work failed, trying again", "error", err)
-		if retry.wait(w.ctx) != nil {
+		if retry.wait(w.going) != nil {
 			return
 		}
 	}
@@ -248,7 +271,7 @@ func (w *working) work(s *source) {
 // rejoin ends the generation after a fence, once our heartbeats had time to
 // learn the reason from Kafka.
 func (w *working) rejoin(err error) {
-	if pause(w.ctx, 2*w.group.cluster.options.Heartbeat) == nil {
+	if pause(w.going, 2*w.group.cluster.options.Heartbeat) == nil {
 		w.cancel(err)
 	}
 }

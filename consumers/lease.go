@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"github.com/grapevinehq/grapevine/pipeline"
 )
 
@@ -56,8 +58,10 @@ func (l *lease) heartbeat(ctx context.Context) error {
 }
 
 // keep renews the lease until ctx ends or Kafka says that the generation is
-// over, which it returns. Any other failure only leaves the lease to run out.
-func (l *lease) keep(ctx context.Context) error {
+// over, which it returns. While the group rebalances, the member stays in it by its
+// heartbeats, but the lease is renewed no more. Any other failure only leaves the
+// lease to run out.
+func (l *lease) keep(ctx context.Context, rebalance func()) error {
 	ticker := time.NewTicker(l.cluster.options.Heartbeat)
 	defer ticker.Stop()
 	for {
@@ -67,6 +71,10 @@ func (l *lease) keep(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		err := l.heartbeat(ctx)
+		if errors.Is(err, kafka.RebalanceInProgress) {
+			rebalance()
+			continue
+		}
 		if errors.Is(err, pipeline.ErrFenced) {
 			return err
 		}

@@ -33,6 +33,7 @@ type source struct {
 	partition pipeline.Partition
 	member    member
 	lease     *lease
+	ending    <-chan struct{}
 	keys      map[string]string // header names seen
 	stream    *stream           // the batch that is read piece by piece, if one is
 	swell     float64           // how many times its size the last answer became, unpacked
@@ -44,11 +45,17 @@ type member struct {
 	generation int32
 }
 
+// over is why work under this generation ends.
+func (m member) over() error {
+	return fmt.Errorf("%w: generation %d of the group is over", pipeline.ErrFenced, m.generation)
+}
+
 var _ pipeline.Source = (*source)(nil)
 
 func (s *source) Partition() pipeline.Partition { return s.partition }
 func (s *source) Generation() int32             { return s.member.generation }
 func (s *source) Lease() time.Time              { return s.lease.until() }
+func (s *source) Ending() <-chan struct{}       { return s.ending }
 
 func (s *source) id() topicPartition { return topicPartition{s.partition.Topic, s.partition.ID} }
 

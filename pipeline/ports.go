@@ -51,6 +51,9 @@ type Source interface {
 	// Lease is the time until which no other worker can own the partition: the
 	// last acknowledged heartbeat plus the session timeout less a margin.
 	Lease() time.Time
+	// Ending is closed when no further batch shall be begun: the worker stops, or
+	// the group rebalances. There is a while to finish the batch in flight.
+	Ending() <-chan struct{}
 }
 
 // Barrier makes one topic wait for others: it returns when everything that

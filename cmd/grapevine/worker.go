@@ -122,9 +122,6 @@ func (w *worker) run(ctx context.Context, exitWhenIdle bool) error {
 				return nil
 			})
 		}
-		for _, l := range loops {
-			l.Stopping = stopping.Done()
-		}
 		return membership.Run(stopping, func(ctx context.Context, source pipeline.Source) error {
 			contract, _ := w.cluster.Names().Contract(source.Partition().Topic)
 			return loops[contract].Run(ctx, failpoint.Source(contract, source))

@@ -178,9 +178,9 @@ func (g *ground) looped(ctx context.Context, s loop.State, books pipeline.Books)
 			Limits:   loop.Limits{MaxEvents: batch, MaxBytes: defaults.Batch.MaxBytes, MaxWait: defaults.Batch.MaxWait},
 			Revision: func() string { return g.catalog.Revision },
 			Grace:    func() time.Duration { return 0 },
-			Now:      time.Now, Stopping: stopping, InFlight: inFlight,
+			Now:      time.Now, InFlight: inFlight,
 		}
-		return l.Run(ctx, &untilEnd{Source: source, events: &events, stop: sync.OnceFunc(func() { close(stopping) })})
+		return l.Run(ctx, &untilEnd{Source: source, events: &events, ending: stopping, stop: sync.OnceFunc(func() { close(stopping) })})
 	})
 }
 
@@ -188,9 +188,12 @@ func (g *ground) looped(ctx context.Context, s loop.State, books pipeline.Books)
 type untilEnd struct {
 	pipeline.Source
 	events *atomic.Int64
+	ending <-chan struct{}
 	stop   func()
 	stable atomic.Int64
 }
+
+func (u *untilEnd) Ending() <-chan struct{} { return u.ending }
 
 func (u *untilEnd) Fetch(ctx context.Context, from int64, maxBytes int, wait time.Duration) (pipeline.Chunk, error) {
 	chunk, err := u.Source.Fetch(ctx, from, maxBytes, wait)

@@ -40,7 +40,7 @@ func (r *run) workAll(ctx context.Context, batches <-chan batch, failed <-chan e
 	defer ticker.Stop()
 	for {
 		select {
-		case <-r.Stopping:
+		case <-r.source.Ending():
 			return r.acknowledge(ctx)
 		default:
 		}
@@ -66,7 +66,7 @@ func (r *run) workAll(ctx context.Context, batches <-chan batch, failed <-chan e
 			if err := r.checkRewind(ctx); err != nil {
 				return err
 			}
-		case <-r.Stopping:
+		case <-r.source.Ending():
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -219,17 +219,24 @@ func (r *run) lookUp(ctx context.Context, b batch, clock *clock) error {
 	return nil
 }
 
-// wait waits for topics that go before, but not beyond the end of this worker:
-// those it waits for may be partitions of its own, which it works no more. Nothing
+// linger is how long a batch waits on at the barrier when no further batch shall be
+// begun: what it waits for may be in flight, and is finished.
+const linger = 500 * time.Millisecond
+
+// wait waits for topics that go before, but not long beyond the end of the work here:
+// those it waits for may be partitions of this worker, which it works no more. Nothing
 // but the bound exists of the batch, and a successor works what is bound.
 func (r *run) wait(ctx context.Context, topics []string) (pipeline.Progress, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
 		select {
-		case <-r.Stopping:
-			cancel(errLeft)
+		case <-r.source.Ending():
 		case <-ctx.Done():
+			return
+		}
+		if sleep(ctx, nil, linger) {
+			cancel(errLeft)
 		}
 	}()
 	progress, err := r.Barrier.Wait(ctx, topics)
@@ -240,7 +247,7 @@ func (r *run) wait(ctx context.Context, topics []string) (pipeline.Progress, err
 }
 
 // errLeft ends the work on a partition whose batch was bound and not begun.
-var errLeft = errors.New("the worker stops, and leaves the batch to the next")
+var errLeft = errors.New("the work here ends, and the batch is left to the next")
 
 // journal records what was decided, together with the partition's own memory.
 // When a record stands already, that one counts.

@@ -48,17 +48,14 @@ type Loop struct {
 	// InFlight bounds the batches that are decoded and not yet done, over all
 	// partitions of the stage: its capacity is their number.
 	InFlight chan struct{}
-	// Stopping is closed when no further batch shall be begun.
-	Stopping <-chan struct{}
-
-	rest rest
+	rest     rest
 }
 
 // Resting counts the partitions at work that were looked at since a time and had
 // nothing to do, neither by offset nor by the clock.
 func (l *Loop) Resting(since time.Time) int { return l.rest.after(since) }
 
-// Run works a partition until ctx ends, stopping is asked for, the partition
+// Run works a partition until ctx ends, no further batch shall be begun, the partition
 // moves to another worker, or something is wrong that a person must mend
 // (pipeline.ErrStateLost, pipeline.ErrOffsetsLost). Anything else is tried
 // again, from a fresh takeover.
@@ -88,7 +85,7 @@ func (l *Loop) Run(ctx context.Context, source pipeline.Source) error {
 		l.Metrics.Failed.WithLabelValues(l.Stage.Topic()).Inc()
 		delay := wait.NextBackOff()
 		log.Error("batch failed; it is taken over again and repeated", "error", err, "in", delay)
-		if !l.sleep(ctx, delay) {
+		if !sleep(ctx, source.Ending(), delay) {
 			return nil
 		}
 	}
@@ -116,8 +113,8 @@ func (l *Loop) runOnce(ctx context.Context, source pipeline.Source, log *slog.Lo
 	return err
 }
 
-// sleep waits; false when ctx ended or stopping was asked for first.
-func (l *Loop) sleep(ctx context.Context, d time.Duration) bool {
+// sleep waits; false when ctx or the work ended first.
+func sleep(ctx context.Context, ending <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -125,7 +122,7 @@ func (l *Loop) sleep(ctx context.Context, d time.Duration) bool {
 		return true
 	case <-ctx.Done():
 		return false
-	case <-l.Stopping:
+	case <-ending:
 		return false
 	}
 }

@@ -32,7 +32,6 @@ func newLoop(w *worker, stage pipeline.Stage, batch int) *Loop {
 		Grace:    func() time.Duration { return 0 },
 		Now:      time.Now,
 		InFlight: make(chan struct{}, 2),
-		Stopping: make(chan struct{}),
 	}
 }
 

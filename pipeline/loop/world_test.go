@@ -72,11 +72,13 @@ type worker struct {
 	pipeline.Budgets // nor these, but for what they get back
 	generation       int32
 	delay            bool // commits arrive late
+	ending           chan struct{}
 }
 
 func (w *worker) Partition() pipeline.Partition { return pipeline.Partition{Topic: "t", ID: 3} }
 func (w *worker) Generation() int32             { return w.generation }
 func (w *worker) Lease() time.Time              { return time.Now().Add(time.Hour) }
+func (w *worker) Ending() <-chan struct{}       { return w.ending }
 
 func (w *worker) Start(context.Context) (int64, error) { return 0, nil }
 
