@@ -63,7 +63,7 @@ func (r *run) reconcile(ctx context.Context, offset int64, text string, j pipeli
 	m, known := ParseMetadata(text)
 	if offset >= 0 && !known {
 		if j.Exists {
-			return place{}, fmt.Errorf("the group's commit at offset %d was made by another program, while batch %d of this partition is journalled: give Grapevine a group of its own (kafka.group): %w", offset, j.Bounds.Number, pipeline.ErrOffsetsLost)
+			return place{}, r.accuse(ctx, offset, text, fmt.Errorf("the group's commit at offset %d was made by another program, while batch %d of this partition is journalled: give Grapevine a group of its own (kafka.group): %w", offset, j.Bounds.Number, pipeline.ErrOffsetsLost))
 		}
 		return place{offset: offset, number: 1}, nil
 	}
@@ -75,11 +75,36 @@ func (r *run) reconcile(ctx context.Context, offset int64, text string, j pipeli
 	case offset < 0 || j.Exists && j.Bounds.Number > m.Number:
 		return r.finish(ctx, j) // the commit expired, or was rewound
 	case j.Exists && j.Bounds.Number == m.Number:
-		return r.same(ctx, offset, m, j)
+		if m.Bound {
+			return r.finish(ctx, j)
+		}
+		if err := agree(offset, m, j); err != nil {
+			return place{}, r.accuse(ctx, offset, text, err)
+		}
+		return place{offset: offset, number: m.Number + 1, time: j.Bounds.Time}, nil
 	case m.Bound && r.isBefore(m, j):
-		return r.boundOnly(ctx, m.bounds(r.source.Partition(), offset), j)
+		b := m.bounds(r.source.Partition(), offset)
+		written, err := r.written(ctx, b, j)
+		if err != nil {
+			return place{}, err
+		}
+		if written {
+			return place{}, r.accuse(ctx, offset, text, fmt.Errorf("the books hold rows of batch %d [%d, %d), which the journal does not know: run `grapevine rebuild`: %w", b.Number, b.First, b.End, pipeline.ErrStateLost))
+		}
+		return r.finish(ctx, pipeline.Journal{Bounds: b})
 	}
-	return place{}, fmt.Errorf("the group has worked %d batches of this partition, but the journal knows of %d: run `grapevine rebuild`: %w", m.Completed(), j.Bounds.Number, pipeline.ErrStateLost)
+	return place{}, r.accuse(ctx, offset, text, fmt.Errorf("the group has worked %d batches of this partition, but the journal knows of %d: run `grapevine rebuild`: %w", m.Completed(), j.Bounds.Number, pipeline.ErrStateLost))
+}
+
+// accuse returns an error that says that a witness lost data, if this worker is one
+// to say so. One that slept since it read the journal finds a commit, and rows, of
+// those who took the partition over meanwhile, and nothing is lost. Kafka tells: it
+// takes a commit, here the one that stands, from the partition's owner alone.
+func (r *run) accuse(ctx context.Context, offset int64, text string, lost error) error {
+	if err := r.source.Commit(ctx, offset, text); err != nil {
+		return fmt.Errorf("make sure that the partition is still ours: %w", err)
+	}
+	return lost
 }
 
 // isBefore tells whether the journal ends with the batch before a bound one.
@@ -99,37 +124,29 @@ func (r *run) fresh(ctx context.Context) (place, error) {
 	return place{offset: start, number: 1}, nil
 }
 
-// same goes on where journal and commit name one batch.
-func (r *run) same(ctx context.Context, offset int64, m Metadata, j pipeline.Journal) (place, error) {
-	if m.Bound {
-		return r.finish(ctx, j)
-	}
+// agree tells whether journal and acknowledgement of one batch fit together.
+func agree(offset int64, m Metadata, j pipeline.Journal) error {
 	if !j.Filled {
-		return place{}, fmt.Errorf("batch %d was acknowledged, but its journal is not filled: run `grapevine rebuild`: %w", m.Number, pipeline.ErrStateLost)
+		return fmt.Errorf("batch %d was acknowledged, but its journal is not filled: run `grapevine rebuild`: %w", m.Number, pipeline.ErrStateLost)
 	}
 	if offset < j.Bounds.End {
-		return place{}, fmt.Errorf("batch %d ended at offset %d, but the group's commit stands at %d: somebody moved it back, and what lies between would be worked twice; commit %d for this partition, or use a group and a Redis of your own for a second reading: %w", m.Number, j.Bounds.End, offset, j.Bounds.End, pipeline.ErrOffsetsLost)
+		return fmt.Errorf("batch %d ended at offset %d, but the group's commit stands at %d: somebody moved it back, and what lies between would be worked twice; commit %d for this partition, or use a group and a Redis of your own for a second reading: %w", m.Number, j.Bounds.End, offset, j.Bounds.End, pipeline.ErrOffsetsLost)
 	}
-	return place{offset: offset, number: m.Number + 1, time: j.Bounds.Time}, nil
+	return nil
 }
 
-// boundOnly works a batch that was bound and not begun, if it was not: rows of
-// it in the books would mean that the journal was lost. What the batch before did
-// by the clock lies at the offset where this one begins, so that offset tells
-// nothing then.
-func (r *run) boundOnly(ctx context.Context, b pipeline.Bounds, before pipeline.Journal) (place, error) {
-	asked := b
+// written tells whether the books hold rows of a batch that was bound and not begun,
+// as the journal has it: then that was lost. What the batch before did by the clock
+// lies at the offset where this one begins, so that offset tells nothing then.
+func (r *run) written(ctx context.Context, b pipeline.Bounds, before pipeline.Journal) (bool, error) {
 	if before.Exists && before.Bounds.First == before.Bounds.End && before.Bounds.End == b.First && b.First < b.End {
-		asked.First++
+		b.First++
 	}
-	written, err := r.Books.Has(ctx, asked, append(r.Stage.Tables(), lettersTable, batchesTable, changelog.Table))
+	written, err := r.Books.Has(ctx, b, append(r.Stage.Tables(), lettersTable, batchesTable, changelog.Table))
 	if err != nil {
-		return place{}, fmt.Errorf("ask the books for [%d, %d): %w", b.First, b.End, err)
+		return false, fmt.Errorf("ask the books for [%d, %d): %w", b.First, b.End, err)
 	}
-	if written {
-		return place{}, fmt.Errorf("the books hold rows of batch %d [%d, %d), which the journal does not know: run `grapevine rebuild`: %w", b.Number, b.First, b.End, pipeline.ErrStateLost)
-	}
-	return r.finish(ctx, pipeline.Journal{Bounds: b})
+	return written, nil
 }
 
 // finish carries out a batch that a predecessor, or this worker, left behind.
