@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"syscall"
 	"time"
@@ -28,9 +27,13 @@ var faults = []fault{
 	{"connections are slow", anyLink, 3, 4 * time.Second, (*chaos).slowLink},
 	{"connections are half-open", anyLink, 3, 5 * time.Second, (*chaos).halfOpenLink},
 	{"ClickHouse has too many parts", just("clickhouse"), 2, 4 * time.Second, (*chaos).tooManyParts},
+	{"the disk of ClickHouse is full", just("clickhouse"), 2, 4 * time.Second, (*chaos).diskFull},
+	{"a view of the books fails", just("clickhouse"), 2, 4 * time.Second, (*chaos).failingView},
 	{"Redis is out of memory", just("redis"), 2, 4 * time.Second, (*chaos).outOfMemory},
-	{"Redis comes back empty", func(*rand.Rand) []string { return append(allWorkers(nil), "redis", "the link to redis") }, 1, time.Second, (*chaos).emptyRedis},
-	{"the group's commits are gone", func(*rand.Rand) []string { return append(allWorkers(nil), "kafka", "the link to kafka") }, 1, time.Second, (*chaos).loseCommits},
+	{"Redis comes back empty", all("redis"), 1, time.Second, (*chaos).emptyRedis},
+	{"Redis comes back with an old snapshot", all("redis"), 1, 3 * time.Second, (*chaos).olderRedis},
+	{"Redis has an old snapshot and is rebuilt", all("redis", "kafka", "clickhouse"), 1, 3 * time.Second, (*chaos).rebuiltRedis},
+	{"the group's commits are gone", all("kafka"), 1, time.Second, (*chaos).loseCommits},
 	{"a producer aborts", just("a producer"), 3, time.Second, (*chaos).abortTransaction},
 }
 
@@ -97,17 +100,35 @@ func (c *chaos) halfOpenLink(d disaster) error {
 	return err
 }
 
-// tooManyParts has ClickHouse refuse every insert into tables that are written last.
+// late are tables that are written when others have been.
+var late = []string{"rewards", "attributions", "clicks"}
+
+// tooManyParts has ClickHouse refuse every insert into some tables.
 func (c *chaos) tooManyParts(d disaster) error {
-	tables := []string{"rewards", "attributions", "clicks"}
-	for _, table := range tables {
-		if err := c.execute("ALTER TABLE " + table + " MODIFY SETTING parts_to_delay_insert = 1, parts_to_throw_insert = 1"); err != nil {
+	return c.hinder(d, "ALTER TABLE %s MODIFY SETTING parts_to_delay_insert = 1, parts_to_throw_insert = 1", "ALTER TABLE %s RESET SETTING parts_to_delay_insert, parts_to_throw_insert")
+}
+
+// diskFull has ClickHouse believe that no insert has room.
+func (c *chaos) diskFull(d disaster) error {
+	return c.hinder(d, "ALTER TABLE %s MODIFY SETTING min_free_disk_bytes_to_perform_insert = 1000000000000000", "ALTER TABLE %s RESET SETTING min_free_disk_bytes_to_perform_insert")
+}
+
+// failingView has an analyst's own view fail on every row that it is told of: the
+// insert is refused when its rows stand already.
+func (c *chaos) failingView(d disaster) error {
+	return c.hinder(d, "CREATE MATERIALIZED VIEW failing_%[1]s ENGINE = Null AS SELECT throwIf(1) AS fails FROM %[1]s", "DROP VIEW failing_%s SYNC")
+}
+
+// hinder has a statement take effect on some tables for a while.
+func (c *chaos) hinder(d disaster, statement, undo string) error {
+	for _, table := range late {
+		if err := c.execute(fmt.Sprintf(statement, table)); err != nil {
 			return err
 		}
 	}
 	time.Sleep(d.lasts)
-	for _, table := range tables {
-		if err := c.execute("ALTER TABLE " + table + " RESET SETTING parts_to_delay_insert, parts_to_throw_insert"); err != nil {
+	for _, table := range late {
+		if err := c.execute(fmt.Sprintf(undo, table)); err != nil {
 			return err
 		}
 	}
@@ -156,6 +177,17 @@ func (c *chaos) emptyRedis(d disaster) error {
 	if err := errors.Join(c.setAside("redis", false), c.start("redis")); err != nil {
 		return err
 	}
+	noticed := c.allNotice(d)
+	c.kill("redis")
+	if err := errors.Join(c.setAside("redis", true), c.start("redis")); err != nil {
+		return err
+	}
+	c.relaunch()
+	return noticed
+}
+
+// allNotice has every worker stop, because Redis has lost data, and say what to do.
+func (c *chaos) allNotice(d disaster) error {
 	problems := []error{c.keepBusy(d)}
 	for _, p := range c.workers {
 		select {
@@ -164,17 +196,16 @@ func (c *chaos) emptyRedis(d disaster) error {
 			p.kill()
 		}
 		if code := p.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(p.said(), "grapevine rebuild") {
-			problems = append(problems, fmt.Errorf("%s went on with an empty Redis, or did not name the remedy: it ended with %d", p.name, code))
+			problems = append(problems, fmt.Errorf("%s went on with a Redis that lost data, or did not name the remedy: it ended with %d", p.name, code))
 		}
 	}
-	c.kill("redis")
-	if err := errors.Join(c.setAside("redis", true), c.start("redis")); err != nil {
-		return err
-	}
+	return errors.Join(problems...)
+}
+
+func (c *chaos) relaunch() {
 	for i := range c.workers {
 		c.workers[i] = c.launch("run")
 	}
-	return errors.Join(problems...)
 }
 
 // keepBusy writes clicks to all partitions that count for nothing: they are of years
@@ -205,9 +236,7 @@ func (c *chaos) loseCommits(disaster) error {
 	if errors.Is(err, kafka.GroupIdNotFound) { // nobody has committed anything yet
 		err = nil
 	}
-	for i := range c.workers {
-		c.workers[i] = c.launch("run")
-	}
+	c.relaunch()
 	return err
 }
 

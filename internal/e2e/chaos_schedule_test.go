@@ -35,11 +35,16 @@ func anyWorker(chance *rand.Rand) []string { return []string{workerName(chance.I
 
 func workerName(i int) string { return fmt.Sprintf("worker %d", i) }
 
-func allWorkers(*rand.Rand) (names []string) {
+// all are every worker, and engines with the ways to them.
+func all(engines ...string) func(*rand.Rand) []string {
+	var names []string
 	for i := range chaosWorkers {
 		names = append(names, workerName(i))
 	}
-	return names
+	for _, engine := range engines {
+		names = append(names, engine, "the link to "+engine)
+	}
+	return just(names...)
 }
 
 func just(names ...string) func(*rand.Rand) []string {

@@ -21,7 +21,7 @@ const (
 	// chaosLength is how long disasters go on, and chaosSeed which they are, unless
 	// CHAOS_MINUTES and CHAOS_SEED say otherwise. That seed has nearly every kind.
 	chaosLength = 20 * time.Second
-	chaosSeed   = 912
+	chaosSeed   = 810
 	// chaosRate is how many events are written a second, unless CHAOS_RATE says otherwise;
 	// of more than that the rest are clicks.
 	chaosRate        = 300

@@ -26,9 +26,9 @@ type matrix struct {
 	along     *worker // at work there
 }
 
-func newMatrix(t testing.TB) *matrix {
+func newMatrix(t testing.TB, programs string) *matrix {
 	t.Helper()
-	w := newWorld(t, enginetest.Kafka(t).Addr, crashPartitions, []byte(crashPrograms))
+	w := newWorld(t, enginetest.Kafka(t).Addr, crashPartitions, []byte(programs))
 	w.program = mortal
 	w.settings["BATCH_MAX_WAIT"] = "20ms"
 	w.settings["RELOAD_INTERVAL"] = "50ms"
@@ -36,7 +36,7 @@ func newMatrix(t testing.TB) *matrix {
 	w.settings["KAFKA_SESSION_TIMEOUT"] = "20s" // nobody waits for it: the dead are dropped
 	w.settings["KAFKA_REBALANCE_TIMEOUT"] = "20s"
 	w.createTopics()
-	reference := w.reading([]byte(crashPrograms))
+	reference := w.reading([]byte(programs))
 	reference.program = mortal // none of whose points is armed
 	w.failPoints = t.TempDir()
 	return &matrix{world: w, reference: reference, along: reference.launch("run")}

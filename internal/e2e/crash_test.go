@@ -84,7 +84,7 @@ func everywhere(points []point, way string) (deaths []death) {
 // playMatrix plays deaths in one installation, one after the other, and compares
 // it with another that reads along without faults.
 func playMatrix(t *testing.T, choose func([]point) []death) {
-	m := newMatrix(t)
+	m := newMatrix(t, crashPrograms)
 	points := m.rehearse()
 	deaths := choose(points)
 	rounds := m.cast(deaths)

@@ -36,7 +36,7 @@ var zombies = []struct {
 // that it sends again byte for byte.
 func TestZombie_changes_nothing(t *testing.T) {
 	t.Parallel()
-	m := newMatrix(t)
+	m := newMatrix(t, crashPrograms)
 	m.settings["KAFKA_SESSION_TIMEOUT"], m.settings["KAFKA_REBALANCE_TIMEOUT"] = zombieSession.String(), zombieSession.String()
 	var deaths []death
 	for _, z := range zombies {

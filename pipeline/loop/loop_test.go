@@ -30,7 +30,7 @@ func newLoop(w *worker, stage pipeline.Stage, batch int) *Loop {
 		Limits:   Limits{MaxEvents: batch, MaxBytes: 1 << 20, MaxWait: time.Millisecond},
 		Revision: func() string { return "r1" },
 		Grace:    func() time.Duration { return 0 },
-		Now:      time.Now,
+		Now:      func() time.Time { return time.Now().Add(w.skew) },
 		InFlight: make(chan struct{}, 2),
 	}
 }
@@ -71,6 +71,24 @@ func TestLoop_gives_the_same_books_though_redis_is_rebuilt_after_any_crash(t *te
 			if rapid.Bool().Draw(t, "redis is lost") {
 				return w.rebuild()
 			}
+			return nil
+		})
+	})
+}
+
+// Each worker has a clock of its own, days ahead of that of the one before, or behind
+// it: what was decided by a clock is in the record, and the time of a batch does not
+// go back.
+func TestLoop_gives_the_same_books_whatever_the_clocks_say(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var last int64
+		crashes(t, func(w *world) error {
+			w.skew = time.Duration(rapid.Int64Range(-100, 100).Draw(t, "clock, in hours")) * time.Hour
+			now := w.journal.Bounds
+			if w.journal.Exists && now.Time < last {
+				return fmt.Errorf("batch %d is of %d, and one before of %d", now.Number, now.Time, last)
+			}
+			last = now.Time
 			return nil
 		})
 	})

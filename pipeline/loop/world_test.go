@@ -39,6 +39,7 @@ type world struct {
 
 	budget int // calls until the crash
 	after  bool
+	skew   time.Duration // of the worker's clock
 }
 
 func newWorld(values []string) *world {
@@ -77,7 +78,7 @@ type worker struct {
 
 func (w *worker) Partition() pipeline.Partition { return pipeline.Partition{Topic: "t", ID: 3} }
 func (w *worker) Generation() int32             { return w.generation }
-func (w *worker) Lease() time.Time              { return time.Now().Add(time.Hour) }
+func (w *worker) Lease() time.Time              { return time.Now().Add(w.skew + time.Hour) }
 func (w *worker) Ending() <-chan struct{}       { return w.ending }
 
 func (w *worker) Start(context.Context) (int64, error) { return 0, nil }
@@ -89,9 +90,9 @@ func (w *worker) Fetch(ctx context.Context, from int64, _ int, wait time.Duratio
 		case <-ctx.Done():
 		case <-time.After(min(wait, time.Millisecond)):
 		}
-		return pipeline.Chunk{Next: from, Stable: end, ReadAt: time.Now()}, nil
+		return pipeline.Chunk{Next: from, Stable: end, ReadAt: time.Now().Add(w.skew)}, nil
 	}
-	return pipeline.Chunk{Records: w.log[from:end:end], Next: end, Stable: end, ReadAt: time.Now()}, nil
+	return pipeline.Chunk{Records: w.log[from:end:end], Next: end, Stable: end, ReadAt: time.Now().Add(w.skew)}, nil
 }
 
 func (w *worker) Commit(_ context.Context, offset int64, metadata string) error {

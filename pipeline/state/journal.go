@@ -66,6 +66,9 @@ func (p *Partition) read(answer []any, i int) (pipeline.Journal, error) {
 		if journal.Encoder, err = strconv.Atoi(encoder); err != nil {
 			return pipeline.Journal{}, fmt.Errorf("the journal of %s: read the encoder's version: %w", p.partition, err)
 		}
+		if known := p.store.options.Encoder; journal.Encoder > known {
+			return pipeline.Journal{}, fmt.Errorf("the journal of %s: batch %d was recorded by a newer release (encoding %d, and this one knows up to %d): run that release, which carries it out", p.partition, b.Number, journal.Encoder, known)
+		}
 	}
 	return journal, nil
 }

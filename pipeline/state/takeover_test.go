@@ -2,6 +2,8 @@ package state_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/grapevinehq/grapevine/pipeline"
@@ -54,6 +56,32 @@ func TestTakeOver_begins_an_era_when_kafka_knows_the_lower_generation(t *testing
 	wantError(t, "begin of the generation before", err, pipeline.ErrFenced)
 	if got := value(t, later, "log"); got != "1,2,3,4," {
 		t.Errorf("memory is %q, want 1,2,3,4,", got)
+	}
+}
+
+// A release that does not know how a record is encoded leaves it to one that does.
+func TestTakeOver_leaves_a_record_of_a_newer_release_alone(t *testing.T) {
+	store, client := alone(t)
+	p := somePartition()
+	memory, _ := takeOver(t, store, p, 1)
+	fill(t, memory, p, 1, 1)
+	encode := func(version int) {
+		t.Helper()
+		keys, err := client.Keys(t.Context(), "*:journal:*").Result()
+		if err != nil || len(keys) != 1 {
+			t.Fatal(keys, err)
+		}
+		if err := client.HSet(t.Context(), keys[0], "encoder", version).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	encode(8)
+	if _, _, err := store.TakeOver(t.Context(), p, 2, refuse); err == nil || !strings.Contains(err.Error(), "newer release") || errors.Is(err, pipeline.ErrStateLost) {
+		t.Errorf("the takeover of a newer record: %v", err)
+	}
+	encode(6)
+	if _, journal := takeOver(t, store, p, 3); !journal.Filled || journal.Encoder != 6 {
+		t.Errorf("the takeover of an older record finds %+v", journal)
 	}
 }
 
