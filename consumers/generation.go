@@ -127,6 +127,9 @@ func lost(err error) bool {
 	return errors.Is(err, pipeline.ErrStateLost) || errors.Is(err, pipeline.ErrOffsetsLost)
 }
 
+// beginAnew is what is left to do where a topic no longer is what was read of it.
+const beginAnew = "begin a new installation (kafka.group, Redis and clickhouse.database of its own)"
+
 // checkTopics compares the topics with how they were first seen.
 func (g *Group) checkTopics(ctx context.Context) (map[string]Topic, error) {
 	topics, err := g.cluster.Describe(ctx, g.topics...)
@@ -144,9 +147,9 @@ func (g *Group) checkTopics(ctx context.Context) (map[string]Topic, error) {
 		case !known:
 			g.known[name] = now
 		case was.Incarnation != now.Incarnation:
-			return nil, fmt.Errorf("%w: topic %s was made anew (its id was %s, now %s)", pipeline.ErrOffsetsLost, name, was.Incarnation, now.Incarnation)
+			return nil, fmt.Errorf("%w: topic %s was made anew (its id was %s, now %s): its offsets begin again, and what was counted would be counted twice; %s", pipeline.ErrOffsetsLost, name, was.Incarnation, now.Incarnation, beginAnew)
 		case was.Partitions != now.Partitions:
-			return nil, fmt.Errorf("%w: topic %s has %d partitions now, it had %d: keys have moved", pipeline.ErrOffsetsLost, name, now.Partitions, was.Partitions)
+			return nil, fmt.Errorf("%w: topic %s has %d partitions now, it had %d: keys have moved to partitions that do not remember them; write to a topic with %d partitions, or %s", pipeline.ErrOffsetsLost, name, now.Partitions, was.Partitions, was.Partitions, beginAnew)
 		}
 		delete(g.missed, name)
 	}

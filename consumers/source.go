@@ -177,7 +177,7 @@ func (f *fetching) ask(ctx context.Context, wait time.Duration) (*fetchResponse,
 		return answer, nil
 	case kafka.OffsetOutOfRange:
 		return nil, fmt.Errorf("%w: %s has no offset %d, its log starts at %d: a retention deleted records that were not read, or the topic was cut; "+
-			"begin a new installation (kafka.group, Redis and clickhouse.database of its own), and give the topic a retention that outlives an outage", pipeline.ErrOffsetsLost, s.partition, f.from, answer.start)
+			"%s, and give the topic a retention that outlives an outage", pipeline.ErrOffsetsLost, s.partition, f.from, answer.start, beginAnew)
 	default:
 		return nil, code
 	}

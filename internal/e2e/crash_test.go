@@ -13,7 +13,7 @@ import (
 const (
 	crashPartitions = 2
 	// crashSample is at how many points of each kind of input each way of dying is
-	// tried, unless CRASH_MATRIX=whole asks for all of them.
+	// tried, unless CRASH_SAMPLE asks for more or CRASH_MATRIX=whole for all of them.
 	crashSample = 1
 	// crashPatience is how long a machine may take over one step.
 	crashPatience = time.Minute
@@ -53,21 +53,28 @@ func TestCrash_at_any_point_leaves_no_trace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	size := crashSample
+	if text := os.Getenv("CRASH_SAMPLE"); text != "" {
+		var err error
+		if size, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Logf("CRASH_SEED=%d", seed)
 	playMatrix(t, func(points []point) (deaths []death) {
 		chance := rand.New(rand.NewPCG(seed, 0))
 		for _, way := range names {
-			deaths = append(deaths, everywhere(sample(points, chance), way)...)
+			deaths = append(deaths, everywhere(sample(points, size, chance), way)...)
 		}
 		return deaths
 	})
 }
 
 // sample chooses some points of each kind of input.
-func sample(points []point, chance *rand.Rand) (chosen []point) {
+func sample(points []point, size int, chance *rand.Rand) (chosen []point) {
 	taken := map[int]int{}
 	for _, i := range chance.Perm(len(points)) {
-		if taken[points[i].input]++; taken[points[i].input] <= crashSample {
+		if taken[points[i].input]++; taken[points[i].input] <= size {
 			chosen = append(chosen, points[i])
 		}
 	}

@@ -118,13 +118,36 @@ func TestLost_topic_that_was_made_anew_is_noticed(t *testing.T) {
 func TestLost_topic_with_more_partitions_is_noticed(t *testing.T) {
 	t.Parallel()
 	w := worked(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	topic := w.addPartition(consumers.Conversions)
+	w.refuses(topic+" had 2 partitions and has 3", "write to a topic with 2 partitions")
+}
+
+func TestLost_topic_that_gets_more_partitions_in_mid_run_is_noticed(t *testing.T) {
+	t.Parallel()
+	w := worked(t)
+	p := w.launch("run")
+	p.awaitJoined(1)
+	topic := w.addPartition(consumers.Clicks)
+	if code := p.exit(60 * time.Second); code != 1 {
+		t.Errorf("run ended with %d, not 1", code)
+	}
+	for _, words := range []string{topic + " has 3 partitions now, it had 2", "write to a topic with 2 partitions"} {
+		if !strings.Contains(p.said(), words) {
+			t.Errorf("run does not speak of %q: %s", words, p.said())
+		}
+	}
+}
+
+// addPartition gives a topic a third one.
+func (w *world) addPartition(contract string) (topic string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
 	defer cancel()
 	client := &kafka.Client{Addr: kafka.TCP(w.brokers)}
-	topic := w.cluster.Names().Kafka(consumers.Conversions)
+	topic = w.cluster.Names().Kafka(contract)
 	answer, err := client.CreatePartitions(ctx, &kafka.CreatePartitionsRequest{Topics: []kafka.TopicPartitionsConfig{{Name: topic, Count: 3}}})
 	if err != nil || answer.Errors[topic] != nil {
-		t.Fatal(err, answer)
+		w.t.Fatal(err, answer)
 	}
-	w.refuses(topic+" had 2 partitions and has 3", "write to a topic with 2 partitions")
+	return topic
 }
