@@ -3,6 +3,7 @@ package changelog
 import (
 	"bytes"
 	"fmt"
+	"unsafe"
 
 	"github.com/grapevinehq/grapevine/pipeline"
 	"github.com/grapevinehq/grapevine/pipeline/codec"
@@ -37,50 +38,75 @@ func (j *Journal) Decode(value []byte) error {
 	return nil
 }
 
-// Block is what a batch writes to the table: its journal, and its rows.
+// Block is what a batch writes to the table: its journal, and its rows. Their values
+// must not be written into any more.
 func Block(b pipeline.Bounds, j Journal, rows []Row) (pipeline.Block, error) {
 	j.First, j.End, j.Time, j.Revision = b.First, b.End, b.Time, b.Revision
-	own := make([]Row, 0, len(rows))
-	for _, r := range rows {
-		if r.Kind == kindRetraced {
-			j.Appended = append(j.Appended, pipeline.KeyValue{Key: r.Key, Value: r.Value})
-			continue
+	for i := range rows {
+		if rows[i].Kind == kindRetraced {
+			j.Appended = append(j.Appended, pipeline.KeyValue{Key: rows[i].Key, Value: rows[i].Value})
 		}
-		own = append(own, r)
 	}
-	rows = own
 	value, err := codec.Marshal(&j)
 	if err != nil {
 		return pipeline.Block{}, fmt.Errorf("encode the journal of batch %d for the changelog: %w", b.Number, err)
 	}
-	n := len(rows) + 1
-	topics, partitions, offsets := make([]string, n), make([]int32, n), make([]int64, n)
-	kinds, keys, members, values := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	pieces, ranks, gone := make([]int64, n), make([]int64, n), make([]uint8, n)
-	for i := range n {
-		r := Row{Kind: KindJournal, Value: value}
-		if i > 0 {
-			r = rows[i-1]
-		}
-		topics[i], partitions[i], offsets[i] = b.Partition.Topic, int32(b.Partition.ID), b.First-1 //nolint:gosec // Kafka counts partitions in 32 bits
-		kinds[i], keys[i], members[i], values[i] = r.Kind, r.Key, r.Member, string(r.Value)
-		pieces[i], ranks[i] = int64(r.Piece), r.Rank //nolint:gosec // batches are counted
-		if r.Gone {
-			gone[i] = 1
+	var c columns
+	c.grow(len(rows) + 1)
+	c.add(b, &Row{Kind: KindJournal, Value: value})
+	for i := range rows {
+		if rows[i].Kind != kindRetraced {
+			c.add(b, &rows[i])
 		}
 	}
-	return pipeline.Block{Table: Table, Rows: n, Columns: []pipeline.Column{
-		{Name: "kafka_topic", Data: topics},
-		{Name: "kafka_partition", Data: partitions},
-		{Name: "kafka_offset", Data: offsets},
-		{Name: "kind", Data: kinds},
-		{Name: "key", Data: keys},
-		{Name: "member", Data: members},
-		{Name: "piece", Data: pieces},
-		{Name: "value", Data: values},
-		{Name: "rank", Data: ranks},
-		{Name: "gone", Data: gone},
-	}}, nil
+	return c.block(), nil
+}
+
+// columns are those of the table.
+type columns struct {
+	topics, kinds, keys, members, values []string
+	partitions                           []int32
+	offsets, pieces, ranks               []int64
+	gone                                 []uint8
+}
+
+func (c *columns) grow(n int) {
+	pipeline.Grow(n, &c.topics, &c.kinds, &c.keys, &c.members, &c.values)
+	pipeline.Grow(n, &c.partitions)
+	pipeline.Grow(n, &c.offsets, &c.pieces, &c.ranks)
+	pipeline.Grow(n, &c.gone)
+}
+
+func (c *columns) add(b pipeline.Bounds, r *Row) {
+	c.topics = append(c.topics, b.Partition.Topic)
+	c.partitions = append(c.partitions, int32(b.Partition.ID)) //nolint:gosec // Kafka counts partitions in 32 bits
+	c.offsets = append(c.offsets, b.First-1)
+	c.kinds = append(c.kinds, r.Kind)
+	c.keys = append(c.keys, r.Key)
+	c.members = append(c.members, r.Member)
+	c.pieces = append(c.pieces, int64(r.Piece)) //nolint:gosec // batches are counted
+	c.values = append(c.values, unsafe.String(unsafe.SliceData(r.Value), len(r.Value))) // a copy of a batch's values is 7 MB
+	c.ranks = append(c.ranks, r.Rank)
+	var gone uint8
+	if r.Gone {
+		gone = 1
+	}
+	c.gone = append(c.gone, gone)
+}
+
+func (c *columns) block() pipeline.Block {
+	return pipeline.Block{Table: Table, Rows: len(c.keys), Columns: []pipeline.Column{
+		{Name: "kafka_topic", Data: c.topics},
+		{Name: "kafka_partition", Data: c.partitions},
+		{Name: "kafka_offset", Data: c.offsets},
+		{Name: "kind", Data: c.kinds},
+		{Name: "key", Data: c.keys},
+		{Name: "member", Data: c.members},
+		{Name: "piece", Data: c.pieces},
+		{Name: "value", Data: c.values},
+		{Name: "rank", Data: c.ranks},
+		{Name: "gone", Data: c.gone},
+	}}
 }
 
 // A sealed record begins with bytes that no stage's record begins with: the break
@@ -103,11 +129,11 @@ func Seal(record []byte, rows []Row) ([]byte, error) {
 func Told(record []byte) ([]byte, error) { return encode(&sealed{Record: record, Told: true}) }
 
 func encode(s *sealed) ([]byte, error) {
-	body, err := codec.Marshal(s)
+	b, err := codec.MarshalBehind(seal, s)
 	if err != nil {
 		return nil, fmt.Errorf("seal a record: %w", err)
 	}
-	return append(append(make([]byte, 0, len(seal)+len(body)), seal...), body...), nil
+	return b, nil
 }
 
 // Open takes a journalled record apart. told is true when there are no rows to be

@@ -56,7 +56,9 @@ type Claim struct {
 // once. Writes come in the order of [pipeline.Writes]: deletes, sets, appends, and
 // of queues first who leaves.
 func (c *Change) Rows(number uint64) []Row {
-	l := list{at: make(map[place]int)}
+	n := len(c.Writes.Delete) + len(c.Writes.Set) + len(c.Writes.Append) + len(c.Writes.Dequeue) + len(c.Writes.Enqueue) +
+		len(c.Shared) + len(c.Claims) + len(c.Retraced)
+	l := list{rows: make([]Row, 0, n), at: make(map[place]int, n)}
 	for _, key := range c.Writes.Delete {
 		l.put(Row{Kind: KindValue, Key: key, Gone: true})
 	}

@@ -29,11 +29,14 @@ func Marshal(v any) ([]byte, error) { return encoding.Marshal(v) }
 
 // MarshalVersion encodes a value behind a byte that tells the version of its
 // encoding.
-func MarshalVersion(version byte, v any) ([]byte, error) {
+func MarshalVersion(version byte, v any) ([]byte, error) { return MarshalBehind([]byte{version}, v) }
+
+// MarshalBehind encodes a value behind bytes that tell what it is.
+func MarshalBehind(prefix []byte, v any) ([]byte, error) {
 	b := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(b)
 	b.Reset()
-	b.WriteByte(version)
+	b.Write(prefix)
 	if err := encoding.MarshalToBuffer(v, b); err != nil {
 		return nil, err
 	}

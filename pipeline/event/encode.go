@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -83,8 +84,10 @@ type wire[T any] struct {
 // EncodeEvent writes a structured-mode CloudEvent. Equal input gives equal
 // bytes: members stand in the order of the structs, maps in that of their keys.
 func EncodeEvent[T any](out Out, data T) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+	b := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(b)
+	b.Reset()
+	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
 	err := e.Encode(wire[T]{
 		SpecVersion: "1.0", ID: out.ID, Source: out.Source, Type: out.Type, Time: FormatTime(out.Time),
@@ -93,8 +96,12 @@ func EncodeEvent[T any](out Out, data T) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode %s %s: %w", out.Type, out.ID, err)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return bytes.Clone(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
 }
+
+// buffers hold events while they grow: a batch keeps thousands until they are
+// published, and each in no more than it takes.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // FormatTime writes milliseconds since the epoch as RFC 3339 in UTC, always with
 // three decimals.

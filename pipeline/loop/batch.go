@@ -117,9 +117,11 @@ func (r *run) process(ctx context.Context, b batch, j pipeline.Journal) error {
 	if err := r.Books.Write(ctx, b.bounds, r.source.Lease, outcome.changelog); err != nil {
 		return fmt.Errorf("write the changelog of batch %d: %w", b.bounds.Number, err)
 	}
+	outcome.changelog = nil
 	clock.lap("changelog")
 	blocks := append(outcome.Blocks, letters.blocks...)
 	blocks = append(blocks, account(b.bounds, offsets, outcome.Counts, blocks))
+	outcome.Blocks, letters.blocks = nil, nil
 	if err := r.Books.Write(ctx, b.bounds, r.source.Lease, blocks); err != nil {
 		return fmt.Errorf("write batch %d: %w", b.bounds.Number, err)
 	}

@@ -16,7 +16,7 @@ type carried struct {
 	changelog []pipeline.Block
 }
 
-// carry adds the block.
+// carry adds the block. What was written to the memory stands there.
 func (r *run) carry(b batch, outcome pipeline.Outcome, facts, record []byte, rows []changelog.Row) (carried, error) {
 	j := changelog.Journal{
 		Facts: facts, Record: record,
@@ -26,6 +26,7 @@ func (r *run) carry(b batch, outcome pipeline.Outcome, facts, record []byte, row
 	if err != nil {
 		return carried{}, err
 	}
+	outcome.Writes = pipeline.Writes{}
 	return carried{outcome, []pipeline.Block{block}}, nil
 }
 

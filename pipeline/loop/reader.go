@@ -26,7 +26,7 @@ type place struct {
 	time   int64  // ms, of the batch before: time never falls within a partition
 }
 
-const fetchBytes = 4 << 20
+const fetchBytes = 1 << 20
 
 // fetchWait is how long a fetch waits for a first record.
 const fetchWait = 500 * time.Millisecond
