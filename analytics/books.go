@@ -37,7 +37,7 @@ type Options struct {
 	TLS      *tls.Config // nil: none
 	Compress bool        // LZ4 on the wire: worth it over a network, not over loopback
 
-	// MaxConns bounds the connections; 0 is 16.
+	// MaxConns bounds the connections; 0 is 8. Each keeps what the largest column took.
 	MaxConns int
 	// InsertTimeout bounds one try of an insert; 0 is 30 s. The next try repeats
 	// the token, so what a slow one still does is harmless.
@@ -77,7 +77,7 @@ var (
 // Open makes a pool of connections; it does not connect yet.
 func Open(o Options) (*Books, error) {
 	if o.MaxConns == 0 {
-		o.MaxConns = 16
+		o.MaxConns = 8
 	}
 	if o.InsertTimeout == 0 {
 		o.InsertTimeout = 30 * time.Second

@@ -183,7 +183,9 @@ func (b *Books) send(ctx context.Context, i insert, token string, until time.Tim
 	if err != nil {
 		return err
 	}
+	into := batch.Columns()
 	for j, c := range columns {
+		room(into[j], c.Data)
 		if err := batch.Column(j).Append(c.Data); err != nil {
 			return errors.Join(fmt.Errorf("%w: %s.%s: %w", ErrBlock, i.table.name, c.Name, err), batch.Abort())
 		}
