@@ -47,7 +47,7 @@ func Block(b pipeline.Bounds, j Journal, rows []Row) (pipeline.Block, error) {
 			j.Appended = append(j.Appended, pipeline.KeyValue{Key: rows[i].Key, Value: rows[i].Value})
 		}
 	}
-	value, err := codec.Marshal(&j)
+	value, err := codec.Append(make([]byte, 0, j.size()), &j)
 	if err != nil {
 		return pipeline.Block{}, fmt.Errorf("encode the journal of batch %d for the changelog: %w", b.Number, err)
 	}
@@ -61,6 +61,18 @@ func Block(b pipeline.Bounds, j Journal, rows []Row) (pipeline.Block, error) {
 	}
 	return c.block(), nil
 }
+
+// size is how many bytes the encoded journal takes, at most by a little more.
+func (j *Journal) size() int {
+	n := around + len(j.Revision) + len(j.Facts) + len(j.Record)
+	for i := range j.Appended {
+		n += around + len(j.Appended[i].Key) + len(j.Appended[i].Value)
+	}
+	return n
+}
+
+// around is how many bytes a value's numbers and lengths take, encoded.
+const around = 64
 
 // columns are those of the table.
 type columns struct {
@@ -84,7 +96,7 @@ func (c *columns) add(b pipeline.Bounds, r *Row) {
 	c.kinds = append(c.kinds, r.Kind)
 	c.keys = append(c.keys, r.Key)
 	c.members = append(c.members, r.Member)
-	c.pieces = append(c.pieces, int64(r.Piece)) //nolint:gosec // batches are counted
+	c.pieces = append(c.pieces, int64(r.Piece))                                         //nolint:gosec // batches are counted
 	c.values = append(c.values, unsafe.String(unsafe.SliceData(r.Value), len(r.Value))) // a copy of a batch's values is 7 MB
 	c.ranks = append(c.ranks, r.Rank)
 	var gone uint8
@@ -129,7 +141,11 @@ func Seal(record []byte, rows []Row) ([]byte, error) {
 func Told(record []byte) ([]byte, error) { return encode(&sealed{Record: record, Told: true}) }
 
 func encode(s *sealed) ([]byte, error) {
-	b, err := codec.MarshalBehind(seal, s)
+	n := around + len(seal) + len(s.Record)
+	for i := range s.Rows {
+		n += around + len(s.Rows[i].Key) + len(s.Rows[i].Member) + len(s.Rows[i].Value)
+	}
+	b, err := codec.Append(append(make([]byte, 0, n), seal...), s)
 	if err != nil {
 		return nil, fmt.Errorf("seal a record: %w", err)
 	}

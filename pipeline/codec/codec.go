@@ -29,18 +29,25 @@ func Marshal(v any) ([]byte, error) { return encoding.Marshal(v) }
 
 // MarshalVersion encodes a value behind a byte that tells the version of its
 // encoding.
-func MarshalVersion(version byte, v any) ([]byte, error) { return MarshalBehind([]byte{version}, v) }
-
-// MarshalBehind encodes a value behind bytes that tell what it is.
-func MarshalBehind(prefix []byte, v any) ([]byte, error) {
+func MarshalVersion(version byte, v any) ([]byte, error) {
 	b := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(b)
 	b.Reset()
-	b.Write(prefix)
+	b.WriteByte(version)
 	if err := encoding.MarshalToBuffer(v, b); err != nil {
 		return nil, err
 	}
 	return bytes.Clone(b.Bytes()), nil
+}
+
+// Append encodes a value behind bytes; it is copied less often where these have room
+// for it.
+func Append(to []byte, v any) ([]byte, error) {
+	b := bytes.NewBuffer(to)
+	if err := encoding.MarshalToBuffer(v, b); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // buffers hold values while they grow.
