@@ -56,9 +56,13 @@ func (c *chaos) freezeWorker(d disaster) error {
 	return err
 }
 
-// rotateWorker has two rebalances, and holds the worker to its promise for SIGTERM.
+// rotateWorker has two rebalances, and holds the worker to its promise for SIGTERM,
+// which it can keep when it has begun: until then the signal ends any process.
 func (c *chaos) rotateWorker(d disaster) error {
 	i := c.slot(d)
+	for c.workers[i].running() && c.workers[i].said() == "" {
+		time.Sleep(50 * time.Millisecond)
+	}
 	if code := c.workers[i].stop(45 * time.Second); code != 0 {
 		return fmt.Errorf("a worker that was asked to stop ended with %d", code)
 	}

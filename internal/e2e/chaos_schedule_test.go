@@ -56,7 +56,8 @@ func anyLink(chance *rand.Rand) []string {
 }
 
 // schedule makes up the disasters of a run: equal seeds, equal disasters. Nothing is
-// hit by two at a time, but several things are. In a soak nothing ends all workers.
+// hit by two at a time, but several things are. In a soak nothing ends all workers, and
+// they have time to work what comes, so that there is a level.
 func schedule(seed uint64, length time.Duration, soak bool) (plan []disaster) {
 	chance := rand.New(rand.NewPCG(seed, 2))
 	var bag []*fault
@@ -68,8 +69,12 @@ func schedule(seed uint64, length time.Duration, soak bool) (plan []disaster) {
 			bag = append(bag, &faults[i])
 		}
 	}
+	pause := time.Millisecond
+	if soak {
+		pause *= 3
+	}
 	free := map[string]time.Duration{} // when what is hit has recovered
-	for at := 2 * time.Second; at < length; at += time.Duration(200+chance.IntN(1800)) * time.Millisecond {
+	for at := 2 * time.Second; at < length; at += time.Duration(200+chance.IntN(1800)) * pause {
 		f := bag[chance.IntN(len(bag))]
 		d := disaster{fault: f, at: at, lasts: f.most/10 + time.Duration(chance.Int64N(int64(f.most))), on: f.needs(chance)}
 		if slices.ContainsFunc(d.on, func(name string) bool { return free[name] > at }) {

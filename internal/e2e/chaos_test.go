@@ -206,6 +206,7 @@ func (c *chaos) examine() {
 	c.judge(time.Time{})
 	c.agrees()
 	c.checkFinished()
+	c.checkContested()
 	if c.written > chaosCompared {
 		return
 	}
@@ -216,5 +217,17 @@ func (c *chaos) examine() {
 	for _, w := range []*world{c.world, reference} {
 		w.checkOffsets()
 		w.checkMessages()
+	}
+}
+
+// checkContested sees to it that there was something to judge: a budget that not all
+// fit into, and persons who decided.
+func (c *chaos) checkContested() {
+	c.t.Helper()
+	r := c.query("SELECT countIf(event_type = 'held') AS held, countIf(event_type = 'earned') AS earned, countIf(event_type = 'earned' AND sequence > 1) AS released FROM rewards WHERE program_id = ?", fame)[0]
+	decided := c.query("SELECT count() AS n FROM fulfillments")[0]["n"]
+	c.t.Logf("of a budget %v rewards were let through, %v held and %v of them released; %v payments and decisions", r["earned"], r["held"], r["released"], decided)
+	if number(r["held"]) == 0 || number(r["earned"]) == 0 || number(decided) == 0 {
+		c.t.Error("nobody contested the budget, or nobody decided anything")
 	}
 }
