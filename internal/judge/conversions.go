@@ -172,6 +172,7 @@ func (t *trial) conversion(r *Record, e *event, row Row, given []Row) string {
 	}
 	t.compareConversion(e, &d, id, row)
 	t.compareCredits(e, &d, given)
+	t.candidates(e, &d, row)
 	if made != nil {
 		t.all = append(t.all, made)
 		t.found[name(e.org, e.program, id)] = made

@@ -20,7 +20,8 @@ var judged = map[string][]string{
 		"channel", "country", "locale", "landing_url", "referer_url", "verdict", "currency", "day", "metadata"},
 	"members": {"org_id", "time", "event_id", "source", "member_id", "status", "referral_codes", "coupon_codes", "segments", "attributes", "locale", "email_hash"},
 	"conversions": {"org_id", "program_id", "time", "event_id", "source", "conversion_id", "customer_id", "visitor_id", "click_id", "email_hash", "kind", "name", "order_id",
-		"coupon_code", "verdict", "original_amount_minor", "original_currency", "amount_minor", "currency", "program_version", "config_revision", "day", "metadata"},
+		"coupon_code", "verdict", "original_amount_minor", "original_currency", "amount_minor", "currency", "program_version", "config_revision", "day", "metadata",
+		"candidates", "skipped"},
 	"adjustments": {"org_id", "program_id", "time", "event_id", "source", "conversion_id", "customer_id", "kind", "amount_minor", "original_amount_minor", "counts_after",
 		"reason", "currency", "day"},
 	"attributions":   {"org_id", "program_id", "time", "conversion_id", "referrer_id", "model", "paying", "credit_ppm", "amount_minor", "touches", "first_touch_at", "last_touch_at", "day"},
@@ -114,6 +115,26 @@ func corruptions() (all []corruption) {
 		p.tables["rewards"] = slices.DeleteFunc(slices.Clone(p.tables["rewards"]), func(row Row) bool { return row.text("reward_id") == id })
 		p.topics[topicRewards] = slices.DeleteFunc(slices.Clone(p.topics[topicRewards]), func(r Record) bool { return strings.Contains(string(r.Value), id) })
 	})
+	for name, excuses := range map[string]struct {
+		from bool // excused
+		to   string
+	}{"is excused": {false, "banned"}, "is not excused": {true, ""}, "has another excuse": {false, "self_referral"}} {
+		add("conversions: a candidate "+name, func(p *papers, r *rand.Rand) {
+			rows := slices.Clone(p.tables["conversions"])
+			p.tables["conversions"] = rows
+			for _, i := range r.Perm(len(rows)) {
+				skipped, _ := rows[i]["skipped"].([]string)
+				if at := slices.IndexFunc(skipped, func(excuse string) bool { return (excuse != "") == excuses.from }); at >= 0 {
+					rows[i] = maps.Clone(rows[i])
+					skipped = slices.Clone(skipped)
+					skipped[at] = excuses.to
+					rows[i]["skipped"] = skipped
+					return
+				}
+			}
+			panic("there is no such candidate")
+		})
+	}
 	add(topicAttributions+": an amount", func(p *papers, r *rand.Rand) {
 		records := slices.Clone(p.topics[topicAttributions])
 		for _, i := range r.Perm(len(records)) {

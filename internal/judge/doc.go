@@ -13,6 +13,7 @@
 //	clicks.go, bots.go           the verdict on every click
 //	conversions.go, claims.go, adjust.go  what became of every conversion
 //	attribute.go, credit.go, money.go     who gets credit, and how it is shared
+//	candidates.go                who was considered, and why they have no say
 //	filters.go, compare.go       what a referrer passes; rows and events of conversions
 //	credits.go                   what rewards were told
 //	movements.go, standings.go   reward events, each following from the one before
