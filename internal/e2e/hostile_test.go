@@ -1,6 +1,10 @@
 package e2e
 
 import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,6 +15,7 @@ import (
 
 	"github.com/grapevinehq/grapevine/consumers"
 	"github.com/grapevinehq/grapevine/internal/enginetest"
+	"github.com/grapevinehq/grapevine/pipeline"
 )
 
 // Batches of some kilobytes that unpack to very much, floods of headers, and events
@@ -67,6 +72,65 @@ func TestHostile_input_ends_as_dead_letters(t *testing.T) {
 	if most := int64(700); !raceDetector && peak > most {
 		t.Errorf("the worker took %d MiB, want %d at most", peak, most)
 	}
+}
+
+// Thousands of orgs, programs, referrers, types and kinds that nobody knows make no metric
+// of their own: what a worker tells of itself is as long after them as before.
+func TestHostile_names_make_no_metrics(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, enginetest.Kafka(t).Addr, 1, []byte(trafficPrograms))
+	w.settings["HTTP_ADDR"] = freeAddress(t)
+	w.createTopics()
+	p := w.launch("run")
+	series := func(round int) (n int) {
+		var messages []pipeline.Message
+		for i := range 1000 {
+			name := fmt.Sprintf("n%d-%d", round, i)
+			for topic, m := range map[string]pipeline.Message{
+				consumers.Clicks:       w.told(consumers.Clicks, name, "click.recorded", map[string]any{"referrer_id": name, "visitor_id": name, "channel": name, "referer_url": "https://" + name + ".example.com"}),
+				consumers.Conversions:  w.told(consumers.Conversions, name, "conversion.recorded", map[string]any{"kind": name, "customer_id": name}),
+				consumers.Members:      w.told(consumers.Members, name+"/m", "member.updated", map[string]any{"member_id": "m", "status": name}),
+				consumers.Fulfillments: w.told(consumers.Fulfillments, name, name, map[string]any{"reward_id": name}),
+			} {
+				messages = append(messages, m)
+				for _, known := range []string{"acme", "shop"} { // another org, another program
+					stranger := m
+					stranger.Topic, stranger.Value = topic, bytes.Replace(m.Value, []byte(`"`+known+`"`), []byte(`"`+name+`"`), 1)
+					messages = append(messages, stranger)
+				}
+			}
+		}
+		w.publish(messages)
+		w.awaitDone(60*time.Second, p)
+		status, body := w.get("/metrics", "")
+		if status != 200 || strings.Contains(body, fmt.Sprintf("n%d-", round)) {
+			t.Errorf("status %d, and names of events in %.300s", status, body)
+		}
+		for _, line := range strings.Split(body, "\n") {
+			if strings.HasPrefix(line, "grapevine_") && !strings.HasPrefix(line, "grapevine_lag_events") {
+				n++
+			}
+		}
+		return n
+	}
+	first := series(1)
+	if second := series(2); second > first+20 || second < 50 { // what happens for the first time, such as a retry, has a series too
+		t.Errorf("%d series after the first round, %d after the second", first, second)
+	}
+	for what, request := range map[string]string{"a header": "GET /metrics HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", 1<<20), "a path": "GET /" + strings.Repeat("x", 1<<20) + " HTTP/1.1"} {
+		conn, err := net.Dial("tcp", w.settings["HTTP_ADDR"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = conn.Write([]byte(request + "\r\n\r\n")) }() // it may be cut off
+		_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+		answer := make([]byte, len("HTTP/1.1 431"))
+		if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "HTTP/1.1 431" {
+			t.Errorf("%s of a megabyte is answered with %q (%v)", what, answer, err)
+		}
+		_ = conn.Close()
+	}
+	p.kill()
 }
 
 // produce writes one batch to the first partition of a topic.
