@@ -39,7 +39,7 @@ const lease = "CONSTRAINT lease CHECK lease_until > nowInBlock64()"
 
 // exempt tables are written without a lease: what they hold is the same whoever
 // writes it.
-var exempt = map[string]bool{"configurations": true, "installation": true, "agreed": true}
+var exempt = map[string]bool{"configurations": true, "installation": true, "agreed": true, "goals": true, "budgets": true}
 
 // Check looks at the settings that exactness rests on, and tells all that is
 // wrong in one [ErrSettings].

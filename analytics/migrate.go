@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -40,20 +41,29 @@ func (b *Books) createDatabase(ctx context.Context) error {
 }
 
 func (b *Books) migrateTables(ctx context.Context) error {
-	files, err := fs.Sub(schema, "schema/tables")
+	runner, err := b.migrations()
 	if err != nil {
 		return err
 	}
-	db := clickhouse.OpenDB(b.options.connection(b.options.Database))
-	defer db.Close() //nolint:errcheck // nothing is left unsaved
-	runner, err := goose.NewProvider(goose.DialectClickHouse, db, files, goose.WithTableName("schema_version"))
-	if err != nil {
-		return fmt.Errorf("read the schema: %w", err)
-	}
+	defer runner.Close() //nolint:errcheck // nothing is left unsaved
 	if _, err := runner.Up(ctx); err != nil {
 		return fmt.Errorf("migrate database %s in ClickHouse: %w", b.options.Database, err)
 	}
 	return nil
+}
+
+// migrations are those of the tables, on a connection of their own.
+func (b *Books) migrations() (*goose.Provider, error) {
+	files, err := fs.Sub(schema, "schema/tables")
+	if err != nil {
+		return nil, err
+	}
+	db := clickhouse.OpenDB(b.options.connection(b.options.Database))
+	runner, err := goose.NewProvider(goose.DialectClickHouse, db, files, goose.WithTableName("schema_version"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read the schema: %w", err), db.Close())
+	}
+	return runner, nil
 }
 
 // replaceViews puts every view in place anew, in the order of their files: they

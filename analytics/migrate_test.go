@@ -53,7 +53,7 @@ func TestSchema_has_the_contract_s_tables_and_views(t *testing.T) {
 		"clicks", "conversions", "adjustments", "attributions", "rewards", "fulfillments", "members", "identity_links",
 		"segment_events", "waiting", "credits", "configurations", "dead_letters",
 		"program_hourly", "program_daily", "program_totals", "referrer_totals", "reward_balances", "click_quality",
-		"funnel_daily", "cohort_ltv", "repeat_purchases", "time_to_convert", "model_comparison", "segment_performance",
+		"funnel_daily", "cohort_ltv", "repeat_purchases", "time_to_convert", "model_comparison", "segment_performance", "goals", "goal_progress", "budgets", "budget_usage",
 	} {
 		if !slices.Contains(have, want) {
 			t.Errorf("no table or view %s", want)

@@ -10,7 +10,9 @@ import (
 
 	"github.com/grapevinehq/grapevine/internal/golden"
 	"github.com/grapevinehq/grapevine/internal/recount"
+	"github.com/grapevinehq/grapevine/pipeline/event"
 	"github.com/grapevinehq/grapevine/pipeline/money"
+	"github.com/grapevinehq/grapevine/pipeline/program"
 )
 
 // Books as the stages could have written them, at random: refunds, cancellations and
@@ -24,6 +26,7 @@ func TestViews_are_what_a_recount_of_the_tables_tells(t *testing.T) {
 		s.fill()
 	}
 	s.write(b)
+	s.targets(b)
 	recounted(t, b)
 }
 
@@ -242,12 +245,19 @@ func (s *scribe) reward(program string, conversion golden.Row, to, role string) 
 	if s.r.IntN(4) == 0 {
 		currency, unit = "", "points"
 	}
+	budget := s.one("", "monthly", "weekly", "gone")
+	drawnIn, drawnOf := "", ""
+	if budget != "" && unit == "" && s.r.IntN(3) > 0 {
+		at := time.UnixMilli(conversion["time"].(int64)).UTC()
+		drawnIn, drawnOf = s.one("EUR", "USD"), s.one(at.Format("2006-01"), "lifetime", at.Format("2006"))
+	}
 	var net, held int64
 	event := func(sequence int, kind, status string, moved int64) {
 		row := golden.Row{
 			"time": conversion["time"], "day": conversion["day"], "reward_id": id, "sequence": sequence, "event_type": kind, "status": status, "rule_id": "share",
 			"beneficiary_id": to, "beneficiary_role": role, "currency": currency, "unit": unit, "conversion_id": conversion["conversion_id"],
-			"conversion_time": conversion["time"], "withheld": held,
+			"conversion_time": conversion["time"], "withheld": held, "budget_id": budget, "drawn_minor": 2 * net * int64(flagOf(drawnIn != "")),
+			"drawn_currency": drawnIn, "drawn_period": drawnOf,
 		}
 		if unit == "" {
 			row["amount_minor"], row["remaining_minor"] = moved, net
@@ -286,5 +296,44 @@ func (s *scribe) reward(program string, conversion golden.Row, to, role string) 
 			status = "reversed"
 		}
 		event(sequence+1, "reversed", status, less)
+	}
+}
+
+// targets takes up two configurations, one after the other.
+func (s *scribe) targets(b *Books) {
+	from, to := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).UnixMilli(), time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	catalog := func(revision string, target int64) *program.Catalog {
+		shop := &program.Program{
+			OrgID: "acme", ID: "shop",
+			Versions: []*program.Version{
+				{ValidFromRaw: s.version(0), Rules: []*program.Rule{{}, {PointsOf: map[event.Kind]int64{"lead": 1, "sale": 20}}}},
+				{ValidFromRaw: s.version(moved), Rules: []*program.Rule{{PointsOf: map[event.Kind]int64{"sale": 30, "signup": 5}}}},
+			},
+		}
+		for i, metric := range []program.Metric{program.Conversions, program.Revenue, program.Points} {
+			shop.Goals = append(shop.Goals, program.Goal{ID: string(metric), Metric: metric, Target: target + int64(i), From: from, To: to})
+		}
+		budgets := map[string]*program.Budget{
+			"monthly": {ID: "monthly", Team: "growth", Period: program.Month, LimitMinor: target, Currency: "EUR"},
+			"weekly":  {ID: "weekly", Period: program.Week, LimitMinor: 10 * target, Currency: "USD"},
+			"unused":  {ID: "unused", Period: program.Quarter, LimitMinor: target, Currency: "USD"},
+			"whole":   {ID: "whole", LimitMinor: target, Currency: "USD"},
+		}
+		return &program.Catalog{Revision: revision, Orgs: map[string]*program.Org{
+			"acme":   {ID: "acme", Budgets: budgets, Programs: map[string]*program.Program{"shop": shop, "club": {OrgID: "acme", ID: "club"}}},
+			"globex": {ID: "globex"},
+		}}
+	}
+	first, second := catalog("r1", 100), catalog("r2", 700)
+	first.Orgs["globex"].Budgets = first.Orgs["acme"].Budgets // which it loses
+	first.Orgs["acme"].Programs["club"].Goals = first.Orgs["acme"].Programs["shop"].Goals
+	for _, c := range []*program.Catalog{second, first, first, second, second} {
+		if err := b.TakeUp(s.t.Context(), c); err != nil {
+			s.t.Fatal(err)
+		}
+		time.Sleep(2 * time.Millisecond) // of two in one millisecond neither is the later one
+	}
+	if got := one(s.t, b, "SELECT count(), uniqExact(taken_at) FROM goals"); got != "18 3" {
+		s.t.Errorf("%s goals and times of them, want 18 and 3", got)
 	}
 }

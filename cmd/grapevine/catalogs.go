@@ -23,6 +23,7 @@ type revisions interface {
 type revisionBooks interface {
 	RecordConfiguration(ctx context.Context, revision string, source []byte) error
 	Configuration(ctx context.Context, revision string) (source []byte, err error)
+	TakeUp(ctx context.Context, catalog *program.Catalog) error
 }
 
 // decider is the catalog that decides new batches.
@@ -59,6 +60,9 @@ func (c *catalogs) put(ctx context.Context, catalog *program.Catalog) error {
 	}
 	if err := c.books.RecordConfiguration(ctx, catalog.Revision, catalog.Source); err != nil {
 		return fmt.Errorf("keep configuration %s: %w", catalog.Revision, err)
+	}
+	if err := c.books.TakeUp(ctx, catalog); err != nil {
+		return err
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

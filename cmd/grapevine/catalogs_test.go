@@ -31,6 +31,8 @@ func (k kept) RecordConfiguration(ctx context.Context, hash string, source []byt
 	return k.PutRevision(ctx, hash, source)
 }
 
+func (k kept) TakeUp(context.Context, *program.Catalog) error { return nil }
+
 func (k kept) Configuration(_ context.Context, hash string) ([]byte, error) {
 	source, found := k[hash]
 	if !found {

@@ -97,6 +97,11 @@ func TestBudget_of_many_partitions_is_never_exceeded_and_releases_who_waits(t *t
 	for _, r := range w.query(`SELECT beneficiary, countIf(net > 0) AS n FROM reward_standings GROUP BY beneficiary HAVING n > 3`) {
 		t.Errorf("more than the limit: %v", r)
 	}
+	used := w.query(`SELECT period, limit_minor, used_minor, left_minor, rewards, held_rewards, held FROM budget_usage`)
+	if want := "[map[held:map[USD:16500] held_rewards:33 left_minor:0 limit_minor:11500 period:lifetime rewards:23 used_minor:11500]]"; fmt.Sprint(used) != want {
+		t.Errorf("budget_usage %v, want %s", used, want)
+	}
+	w.recounted()
 	w.agrees()
 	w.verifyBudget(t)
 }

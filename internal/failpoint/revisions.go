@@ -1,6 +1,10 @@
 package failpoint
 
-import "context"
+import (
+	"context"
+
+	"github.com/grapevinehq/grapevine/pipeline/program"
+)
 
 // Revisions keep configurations in Redis.
 type Revisions interface {
@@ -12,6 +16,7 @@ type Revisions interface {
 type RevisionBooks interface {
 	RecordConfiguration(ctx context.Context, revision string, source []byte) error
 	Configuration(ctx context.Context, revision string) (source []byte, err error)
+	TakeUp(ctx context.Context, catalog *program.Catalog) error
 }
 
 // Reloads puts points around what is kept of a configuration before it decides.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/grapevinehq/grapevine/internal/golden"
 )
@@ -24,6 +25,9 @@ type Books struct {
 	rewards      []*reward
 	fulfillments []golden.Row
 	passages     []golden.Row // of segments
+	goalRows     []golden.Row
+	budgetRows   []golden.Row
+	now          time.Time
 }
 
 // Read reads the base tables. ask answers a query with its rows: texts, whole numbers
@@ -37,7 +41,11 @@ func Read(ask func(query string) []golden.Row) *Books {
 		credits: ask(`SELECT org_id, program_id, conversion_id, sequence, role, beneficiary_id, counts, credit_ppm, credited_minor FROM credits`),
 		fulfillments: ask(`SELECT org_id, program_id, reward_id, beneficiary_id, currency, unit, amount_minor + quantity AS n
 			FROM fulfillments WHERE event_type = 'fulfilled'`),
-		passages: ask(`SELECT org_id, segment_id, member_id, event_type, sequence FROM segment_events`),
+		goalRows: ask(`SELECT org_id, program_id, goal_id, metric, target, toUnixTimestamp64Milli(starts_at) AS first, toUnixTimestamp64Milli(ends_at) AS until,
+			arrayStringConcat(arrayMap((k, v) -> k || '=' || toString(v), mapKeys(points), mapValues(points)), ' ') AS points, toUnixTimestamp64Milli(taken_at) AS taken FROM goals`),
+		budgetRows: ask(`SELECT org_id, budget_id, team, period_kind, limit_minor, currency, toUnixTimestamp64Milli(taken_at) AS taken FROM budgets`),
+		now:        time.Now().UTC(),
+		passages:   ask(`SELECT org_id, segment_id, member_id, event_type, sequence FROM segment_events`),
 	}
 	b.conversions = standing(
 		ask(`SELECT org_id, program_id, conversion_id, customer_id, kind, verdict, reason, toString(day) AS day, toUnixTimestamp64Milli(time) AS at,
@@ -45,7 +53,8 @@ func Read(ask func(query string) []golden.Row) *Books {
 		ask(`SELECT org_id, program_id, conversion_id, amount_minor, counts_after, toUnixTimestamp64Milli(ingested) AS ingested, batch, kafka_offset FROM adjustments`),
 	)
 	b.rewards = last(ask(`SELECT org_id, program_id, reward_id, sequence, event_type, status, toString(day) AS day, beneficiary_id, beneficiary_role,
-		currency, unit, amount_minor + quantity AS moved, remaining_minor + remaining_quantity AS left, withheld FROM rewards`))
+		currency, unit, amount_minor + quantity AS moved, remaining_minor + remaining_quantity AS left, withheld,
+		budget_id, toUnixTimestamp64Milli(conversion_time) AS at, drawn_minor, drawn_currency, drawn_period FROM rewards`))
 	return b
 }
 
@@ -64,6 +73,8 @@ func (b *Books) Views() map[string][]golden.Row {
 		"click_quality":       b.quality(),
 		"model_comparison":    b.models(),
 		"segment_performance": b.segments(),
+		"goal_progress":       b.goals(),
+		"budget_usage":        b.budgets(),
 	}
 }
 
@@ -81,6 +92,8 @@ var Keys = map[string][]string{
 	"click_quality":       {"org_id", "program_id", "day", "channel"},
 	"model_comparison":    {"org_id", "program_id", "day", "model", "referrer_id"},
 	"segment_performance": {"org_id", "program_id", "segment_id"},
+	"goal_progress":       {"org_id", "program_id", "goal_id"},
+	"budget_usage":        {"org_id", "budget_id", "period", "currency"},
 }
 
 // Query asks for all rows of a view, its hours as text.

@@ -48,7 +48,8 @@ func standing(conversions, adjustments []golden.Row) (list []*conversion) {
 // reward is one after its last event.
 type reward struct {
 	org, program, id, day, beneficiary, role, currency, unit, status string
-	sequence, earned, net, held                                      int64
+	budget, drawnCurrency, drawnPeriod                               string
+	earned, net, held, drawn, at                                     int64
 }
 
 func last(events []golden.Row) (list []*reward) {
@@ -60,7 +61,7 @@ func last(events []golden.Row) (list []*reward) {
 		if r == nil {
 			r = &reward{
 				org: id[0], program: id[1], id: id[2], day: text(e["day"]), beneficiary: text(e["beneficiary_id"]), role: text(e["beneficiary_role"]),
-				currency: text(e["currency"]), unit: text(e["unit"]),
+				currency: text(e["currency"]), unit: text(e["unit"]), budget: text(e["budget_id"]), at: number(e["at"]),
 			}
 			byID[id] = r
 			list = append(list, r)
@@ -68,6 +69,7 @@ func last(events []golden.Row) (list []*reward) {
 		if kind := text(e["event_type"]); kind == "earned" || kind == "increased" {
 			r.earned += number(e["moved"])
 		}
+		r.drawn, r.drawnCurrency, r.drawnPeriod = number(e["drawn_minor"]), text(e["drawn_currency"]), text(e["drawn_period"])
 		r.net, r.held, r.status = number(e["left"]), number(e["withheld"]), text(e["status"])
 	}
 	return list

@@ -79,6 +79,10 @@ type Event struct {
 	// Withheld is what a limit or budget holds back after the event, beside
 	// Remaining.
 	Withheld int64 `cbor:"29,keyasint,omitempty"`
+	// Drawn is what the reward has after the event of the budget's period that
+	// Account names, in the budget's currency; no Account where it was not asked.
+	Account string `cbor:"30,keyasint,omitempty"`
+	Drawn   int64  `cbor:"31,keyasint,omitempty"`
 }
 
 // ID is the event's id: `<reward_id>/<type>/<sequence>` (contract §2).

@@ -14,7 +14,7 @@ func (t *Taking) tell(s *spot, kind EventType, amount int64, reason string) {
 		Amount: amount, Remaining: r.Net, Currency: r.Currency, Unit: r.Unit,
 		ConversionID: s.conversion, ConversionTime: s.conversionTime,
 		Status: r.Status, AvailableAt: r.AvailableAt, Reason: reason, BudgetID: r.Budget,
-		Time: t.time, Day: r.Day, Withheld: r.Held,
+		Time: t.time, Day: r.Day, Withheld: r.Held, Account: r.Account, Drawn: r.Drawn,
 	}
 	t.say(&e, s)
 	t.Events = append(t.Events, e)

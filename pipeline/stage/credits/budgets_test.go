@@ -201,13 +201,19 @@ func TestBudget_of_another_currency_draws_by_difference_of_totals(t *testing.T) 
 		a = adjusted(a, net)
 		w.take(a)
 	}
-	if state := w.redis.String(); !strings.Contains(state, "used 3,") { // 10 cents: 3.33
-		t.Errorf("state\n%s", state)
+	drawn := func(want string) {
+		t.Helper()
+		row := w.rows[TableRewards][len(w.rows[TableRewards])-1]
+		if got := fmt.Sprint(row["drawn_minor"], " ", row["drawn_currency"], " ", row["drawn_period"]); got != want {
+			t.Errorf("the row says that %s was drawn, want %s", got, want)
+		}
+		if state, used := w.redis.String(), "used "+strings.Fields(want)[0]+","; !strings.Contains(state, used) {
+			t.Errorf("no %q in\n%s", used, state)
+		}
 	}
+	drawn("3 EUR 2026-01") // 10 cents: 3.33
 	w.take(adjusted(a, 0))
-	if state := w.redis.String(); !strings.Contains(state, "used 0,") {
-		t.Errorf("state\n%s", state)
-	}
+	drawn("0 EUR 2026-01")
 }
 
 func TestBudget_without_a_rate_holds_until_there_is_one(t *testing.T) {

@@ -134,8 +134,8 @@ func (b *work) creditRows() pipeline.Block {
 // rewardRows are the reward events. Their time is that of the event.
 func (b *work) rewardRows() pipeline.Block {
 	var at origin
-	var texts [16][]string
-	var numbers [9][]int64
+	var texts [18][]string
+	var numbers [10][]int64
 	var days []int32
 	at.grow(len(b.standing.Rewards))
 	for j := range texts {
@@ -147,10 +147,12 @@ func (b *work) rewardRows() pipeline.Block {
 	for i := range b.standing.Rewards {
 		r := &b.standing.Rewards[i]
 		e := &r.Event
+		_, _, drawnCurrency, drawnPeriod := reward.AccountOf(e.Account)
 		at.add(b, r.Index, e.OrgID, e.ProgramID, e.ID(), e.Time)
 		for j, s := range []string{
 			e.RewardID, string(e.Type), string(e.Status), e.RuleID, e.RuleVersion, e.Reward, e.TierID, e.Period,
 			e.BeneficiaryID, string(e.BeneficiaryRole), e.RewardType, e.Currency, e.Unit, e.ConversionID, e.BudgetID, e.Reason,
+			drawnCurrency, drawnPeriod,
 		} {
 			texts[j] = append(texts[j], s)
 		}
@@ -159,7 +161,7 @@ func (b *work) rewardRows() pipeline.Block {
 		if e.Currency == "" {
 			money, remaining, quantity, left = 0, 0, e.Amount, e.Remaining
 		}
-		for j, n := range []int64{e.Sequence, e.Occurrence, money, quantity, remaining, left, e.ConversionTime, e.AvailableAt, e.Withheld} {
+		for j, n := range []int64{e.Sequence, e.Occurrence, money, quantity, remaining, left, e.ConversionTime, e.AvailableAt, e.Withheld, e.Drawn} {
 			numbers[j] = append(numbers[j], n)
 		}
 	}
@@ -167,11 +169,12 @@ func (b *work) rewardRows() pipeline.Block {
 	for j, name := range []string{
 		"reward_id", "event_type", "status", "rule_id", "rule_version", "reward", "tier_id", "period",
 		"beneficiary_id", "beneficiary_role", "reward_type", "currency", "unit", "conversion_id", "budget_id", "reason",
+		"drawn_currency", "drawn_period",
 	} {
 		columns = append(columns, pipeline.Column{Name: name, Data: texts[j]})
 	}
 	for j, name := range []string{
-		"sequence", "occurrence", "amount_minor", "quantity", "remaining_minor", "remaining_quantity", "conversion_time", "available_at", "withheld",
+		"sequence", "occurrence", "amount_minor", "quantity", "remaining_minor", "remaining_quantity", "conversion_time", "available_at", "withheld", "drawn_minor",
 	} {
 		columns = append(columns, pipeline.Column{Name: name, Data: numbers[j]})
 	}
