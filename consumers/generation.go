@@ -22,7 +22,7 @@ const goneAfter = 3 * topicWatch
 // finishing is how long a rebalance waits for the batches in flight of this member. What
 // is finished need not be done again by whoever has the partition next; but all others
 // stand still meanwhile. It never outlasts the lease.
-const finishing = 1500 * time.Millisecond
+const finishing = 2 * time.Second
 
 // errStopped ends the handlers of a worker whose grace is over.
 var errStopped = errors.New("the worker stops")

@@ -92,7 +92,7 @@ func batchGivenUp(t *testing.T, b *bed) {
 		}
 		return nil
 	})
-	if waited < time.Second || waited > consumers.DefaultSessionTimeout/2 {
+	if waited < time.Second || waited > consumers.DefaultSessionTimeout {
 		t.Errorf("waited for %s", waited)
 	}
 }

@@ -223,7 +223,7 @@ func (r *run) lookUp(ctx context.Context, b batch, clock *clock) error {
 
 // linger is how long a batch waits on at the barrier when no further batch shall be
 // begun: what it waits for may be in flight, and is finished.
-const linger = 500 * time.Millisecond
+const linger = time.Second
 
 // wait waits for topics that go before, but not long beyond the end of the work here:
 // those it waits for may be partitions of this worker, which it works no more. Nothing
