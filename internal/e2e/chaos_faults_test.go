@@ -118,9 +118,10 @@ func (c *chaos) diskFull(d disaster) error {
 }
 
 // failingView has an analyst's own view fail on every row that it is told of: the
-// insert is refused when its rows stand already.
+// insert is refused when its rows stand already. It is one beside which a worker starts:
+// what it writes to remembers tokens.
 func (c *chaos) failingView(d disaster) error {
-	return c.hinder(d, "CREATE MATERIALIZED VIEW failing_%[1]s ENGINE = Null AS SELECT throwIf(1) AS fails FROM %[1]s", "DROP VIEW failing_%s SYNC")
+	return c.hinder(d, "CREATE MATERIALIZED VIEW failing_%[1]s ENGINE = MergeTree ORDER BY fails SETTINGS non_replicated_deduplication_window = 100000 AS SELECT throwIf(1) AS fails FROM %[1]s", "DROP VIEW failing_%s SYNC")
 }
 
 // hinder has a statement take effect on some tables for a while.
