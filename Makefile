@@ -38,6 +38,10 @@ fuzz: ## every fuzz target for a while (FUZZTIME=30s each)
 bench: build ## the click job and the conversions beside their floors, medians of three
 	$(GO) run ./internal/bench $(ARGS)
 
+.PHONY: bench-analytics
+bench-analytics: ## every view for one program over books that ClickHouse makes: times and rows read (ROWS=10000000 clicks)
+	ROWS=$${ROWS:-10000000} $(GO) test -run '^$$' -bench '^BenchmarkViews$$' -benchtime 7x -timeout 2h ./analytics
+
 .PHONY: crowd
 crowd: ## one conversion with very many referrers, timed (REFERRERS=20000)
 	REFERRERS=$${REFERRERS:-20000} $(GO) test -count 1 -v -run very_many_referrers ./pipeline/offline

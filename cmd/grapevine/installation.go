@@ -28,11 +28,13 @@ type installationBooks interface {
 // belong to one installation, and begins a new one when none of the three knows
 // any. It returns the installation's id.
 func joinInstallation(ctx context.Context, store *state.Store, books installationBooks, cluster *consumers.Cluster) (string, error) {
-	inRedis, err := store.Installation(ctx)
+	// The books first: another worker that begins at this moment tells Redis before it
+	// tells them, so what they know now, Redis knows as well when it is asked.
+	inBooks, err := books.Installation(ctx)
 	if err != nil {
 		return "", err
 	}
-	inBooks, err := books.Installation(ctx)
+	inRedis, err := store.Installation(ctx)
 	if err != nil {
 		return "", err
 	}
