@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strconv"
@@ -13,8 +14,10 @@ import (
 	"github.com/grapevinehq/grapevine/internal/enginetest"
 )
 
-// BenchmarkAudit holds clicks against batches and views, of 50 programs, 40 days and
-// batches of 20,000 clicks. AUDIT_CLICKS says how many; ClickHouse makes them.
+// BenchmarkAudit holds clicks against batches and views, and reads what is compared with
+// Redis: of 50 programs, 40 days and batches of 20,000 clicks, with a conversion and a
+// reward for every twenty. AUDIT_CLICKS says how many clicks; ClickHouse makes them. Times
+// are seconds, memory the most that a query took in ClickHouse, MiB.
 func BenchmarkAudit(b *testing.B) {
 	clicks := 200_000
 	if text := os.Getenv("AUDIT_CLICKS"); text != "" {
@@ -31,24 +34,48 @@ func BenchmarkAudit(b *testing.B) {
 	b.Logf("made %d clicks in %s: %s", clicks, time.Since(began).Round(time.Second), one(b, books,
 		"SELECT formatReadableSize(sum(bytes_on_disk)), sum(rows), count() FROM system.parts WHERE database = ? AND table = 'clicks' AND active", database))
 	batches := clicks / 20_000
-	audit := books.Audit([]Standing{{Partition: p, Completed: uint64(batches), Committed: int64(clicks)}}, Scope{Clicks: p.Topic, Limit: 100})
+	standing := Standing{Partition: p, Completed: uint64(batches), Committed: int64(clicks)}
+	audit := books.Audit([]Standing{standing}, Scope{Clicks: p.Topic, Limit: 100})
+	invariant := func(name string) func(context.Context) (Findings, error) {
+		return func(ctx context.Context) (Findings, error) { return audit.Invariant(ctx, name) }
+	}
+	read := 0
 	for b.Loop() {
-		for what, compare := range map[string]func() (Findings, error){
-			"rows of clicks":  func() (Findings, error) { return audit.Rows(b.Context(), "clicks") },
-			"batches":         func() (Findings, error) { return audit.Invariant(b.Context(), "batches") },
-			"offsets":         func() (Findings, error) { return audit.Invariant(b.Context(), "offsets") },
-			"program_daily":   func() (Findings, error) { return audit.Invariant(b.Context(), "program_daily") },
-			"program_totals":  func() (Findings, error) { return audit.Invariant(b.Context(), "program_totals") },
-			"program_hourly":  func() (Findings, error) { return audit.Invariant(b.Context(), "program_hourly") },
-			"referrer_totals": func() (Findings, error) { return audit.Invariant(b.Context(), "referrer_totals") },
+		for what, compare := range map[string]func(context.Context) (Findings, error){
+			"rows of clicks":  func(ctx context.Context) (Findings, error) { return audit.Rows(ctx, "clicks") },
+			"batches":         invariant("batches"),
+			"offsets":         invariant("offsets"),
+			"conversion_ids":  invariant("conversion_ids"),
+			"rewards":         invariant("rewards"),
+			"program_figures": invariant("program_figures"),
+			"program_totals":  invariant("program_totals"),
+			"program_hourly":  invariant("program_hourly"),
+			"referrer_totals": invariant("referrer_totals"),
+			"each conversion": func(ctx context.Context) (f Findings, err error) {
+				return f, audit.EachConversion(ctx, standing, nil, func(list []ClaimingConversion) error { read += len(list); return nil })
+			},
+			"each reward": func(ctx context.Context) (f Findings, err error) {
+				return f, audit.EachReward(ctx, standing, nil, func(list []BookedReward) error { read += len(list); return nil })
+			},
 		} {
-			began := time.Now()
-			f, err := compare()
+			began, peak := time.Now(), int64(0)
+			f, err := compare(clickhouse.Context(b.Context(), clickhouse.WithProfileEvents(func(events []clickhouse.ProfileEvent) {
+				for _, e := range events {
+					if e.Name == "MemoryTrackerPeakUsage" {
+						peak = max(peak, e.Value)
+					}
+				}
+			})))
 			if err != nil || f.Total > 0 {
 				b.Fatalf("%s: %+v, %v", what, f, err)
 			}
-			b.ReportMetric(time.Since(began).Seconds(), fmt.Sprint(strings.ReplaceAll(what, " ", "-"), "-s"))
+			name := strings.ReplaceAll(what, " ", "-")
+			b.ReportMetric(time.Since(began).Seconds(), name+"-s")
+			b.ReportMetric(float64(peak>>20), name+"-MiB")
 		}
+	}
+	if read == 0 {
+		b.Error("no conversion and no reward was read")
 	}
 	b.ReportMetric(0, "ns/op")
 }
@@ -75,8 +102,20 @@ FROM
     UNION ALL
     SELECT number + 1, '', 0, 0 FROM numbers(intDiv({n:UInt64}, 20000))
 )`
+	const conversions = `
+INSERT INTO conversions (org_id, program_id, time, event_id, source, kafka_topic, kafka_partition, kafka_offset, conversion_id, customer_id, visitor_id, kind, order_id, verdict,
+    amount_minor, currency, day, claims, kafka_incarnation, batch, ingested, lease_until)
+SELECT org_id, program_id, time, event_id, source, kafka_topic, kafka_partition, kafka_offset, event_id, concat('c-', event_id), visitor_id, 'sale', event_id, 'attributed',
+    1000, 'USD', day, 3, kafka_incarnation, batch, ingested, now64(3) + INTERVAL 1 DAY
+FROM clicks WHERE kafka_offset % 20 = 0`
+	const rewards = `
+INSERT INTO rewards (org_id, program_id, time, event_id, source, kafka_topic, kafka_partition, kafka_offset, reward_id, sequence, event_type, status, rule_id, reward, period,
+    beneficiary_id, beneficiary_role, amount_minor, remaining_minor, currency, conversion_id, conversion_time, day, kafka_incarnation, batch, ingested, lease_until)
+SELECT org_id, program_id, time, event_id, source, kafka_topic, kafka_partition, kafka_offset, event_id, 1, 'earned', 'approved', 'r', 'cash', 'lifetime',
+    'ann', 'referee', 100, 100, 'USD', event_id, time, day, kafka_incarnation, batch, ingested, now64(3) + INTERVAL 1 DAY
+FROM clicks WHERE kafka_offset % 20 = 0`
 	parameters := clickhouse.WithParameters(clickhouse.Parameters{"n": strconv.Itoa(n)})
-	for _, statement := range []string{made, fmt.Sprintf(accounts, seals["clicks"].expression)} {
+	for _, statement := range []string{made, fmt.Sprintf(accounts, seals["clicks"].expression), conversions, rewards} {
 		if err := books.conn.Exec(clickhouse.Context(ctx, parameters), statement); err != nil {
 			b.Fatal(err)
 		}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -15,6 +14,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/grapevinehq/grapevine/consumers"
 	"github.com/grapevinehq/grapevine/internal/enginetest"
 	"github.com/grapevinehq/grapevine/internal/golden"
 	"github.com/grapevinehq/grapevine/pipeline/archive"
@@ -91,7 +91,8 @@ func TestVerify_finds_what_was_changed(t *testing.T) {
 		}
 	}
 	t.Logf("VERIFY_SEED=%d", seed)
-	w := newWorld(t, enginetest.Kafka(t).Addr, 2, []byte(trafficPrograms))
+	const commission = "- id: commission\n                type: per_conversion\n"
+	w := newWorld(t, enginetest.Kafka(t).Addr, 2, []byte(strings.Replace(trafficPrograms, commission, commission+"                hold: 876000h\n", 1)))
 	w.settings["BATCH_MAX_EVENTS"] = "300"
 	w.createTopics()
 	g := newTraffic(seed)
@@ -211,16 +212,18 @@ func (w *world) verifyRedis(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	longest := slices.MaxFunc(keys("{g??}:*:1.*"), func(a, b string) int { // of clicks: they are the most
-		return cmp.Compare(client.StrLen(t.Context(), a).Val(), client.StrLen(t.Context(), b).Val())
-	})
-	must(client.Del(t.Context(), longest).Err())
+	must(client.Del(t.Context(), keys(w.memoryOf(consumers.Clicks, 0) + "1.*")[0]).Err())
 	must(client.Del(t.Context(), keys("{g??}:*:cv:*")[0]).Err())
 	entry := w.entryKey(keys("{g??}:*:c/*"))
 	must(client.Del(t.Context(), entry).Err())
 	must(client.Del(t.Context(), keys("{g??}:c*")[0]).Err()) // ids, or orders, or both
 	older, newer := apart(t, client, keys("{g??}:*:cv:*"))
 	must(client.Copy(t.Context(), newer, older, 0, true).Err()) // what is known of one conversion stands for another
+	due := keys("{g??}:*:" + reward.QueueDue)[0]
+	must(client.ZPopMin(t.Context(), due).Err())
+	w.changeMembers(client, keys)
+	link := w.anyRow("identity_links", "visitor_id != ''")
+	w.change("INSERT INTO identity_links SELECT * REPLACE ('v-nobody' AS visitor_id, now64() + INTERVAL 1 HOUR AS lease_until) FROM identity_links WHERE event_id = ? AND kafka_offset = ?", link["event_id"], link["kafka_offset"])
 	partition := keys("{g??}:journal:*")[0]
 	must(client.HIncrBy(t.Context(), partition, "number", -1).Err())
 	v := w.verify(1)
@@ -228,9 +231,65 @@ func (w *world) verifyRedis(t *testing.T) {
 	v.tells(t, "remembered conversions", golden.Row{}, "neither Redis nor the archive knows it")
 	v.tells(t, "remembered conversions", golden.Row{}, "Redis or the archive has net")
 	v.tells(t, "remembered conversions", golden.Row{}, "id is not claimed by its record")
+	v.tells(t, "identity links", link, "its visitor v-nobody is not known to be linked")
+	v.tells(t, "members", golden.Row{}, "does not have this update")
+	v.tells(t, "members", golden.Row{}, "otherwise than the books")
+	v.tells(t, "members", golden.Row{}, "listed a code")
+	v.tells(t, "holds", golden.Row{}, "wait for the end of a hold in Redis")
 	v.tells(t, "ledgers", golden.Row{}, "neither Redis nor the archive has the value")
 	v.tells(t, "journals", golden.Row{}, "its journal is of batch")
 	must(client.HIncrBy(t.Context(), partition, "number", 1).Err())
+}
+
+// memoryOf is how the keys of a partition's memory begin.
+func (w *world) memoryOf(contract string, partition int) string {
+	w.t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: w.redis.Addr})
+	defer client.Close() //nolint:errcheck // nothing was written
+	topic := w.cluster.Names().Kafka(contract)
+	described, err := w.cluster.Describe(w.t.Context(), topic)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	markers, err := client.Keys(w.t.Context(), "{g??}:marker").Result()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, marker := range markers {
+		journal := client.HGet(w.t.Context(), marker, fmt.Sprintf("j/%s/%d", described[topic].Incarnation, partition)).Val()
+		if parts := strings.Split(journal, ":"); len(parts) == 4 {
+			return strings.TrimSuffix(marker, "marker") + parts[3] + ":"
+		}
+	}
+	w.t.Fatalf("no marker knows %s/%d", topic, partition)
+	return ""
+}
+
+// changeMembers forgets the updates of one member, has the books say something else of
+// another, and forgets that a third listed a code.
+func (w *world) changeMembers(client *redis.Client, keys func(string) []string) {
+	w.t.Helper()
+	const prefix = "m4:acme"
+	var ids []string
+	for _, key := range keys("{g??}:s:" + prefix + "*") {
+		_, id, _ := strings.Cut(key, prefix)
+		ids = append(ids, id)
+	}
+	forgotten, other := ids[0], ids[1]
+	must := func(err error) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	must(client.Del(w.t.Context(), keys("{g??}:s:" + prefix + forgotten)[0]).Err())
+	w.change("ALTER TABLE members UPDATE email_hash = 'another' WHERE member_id = ?", other)
+	for _, key := range keys("{g??}:s:kr4:acme*") {
+		if by := client.HKeys(w.t.Context(), key).Val(); !slices.Contains(by, forgotten) && !slices.Contains(by, other) {
+			must(client.Del(w.t.Context(), key).Err())
+			return
+		}
+	}
+	w.t.Fatal("no other member listed a code")
 }
 
 // apart are two conversions of which one was adjusted more often.

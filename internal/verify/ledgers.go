@@ -92,7 +92,7 @@ func (v *Verifier) sameConversions(ctx context.Context, m *memory, list []analyt
 			text = ""
 			d.add(c.OrgID, c.ProgramID, c.ID, known[i], after.Filled)
 		}
-		for _, text := range []string{text, linkText(c, linked[i])} {
+		for _, text := range []string{text, linkText(c.VisitorID, linked[i])} {
 			if text != "" {
 				note(f, scope, ofConversion(m, c, text))
 			}
@@ -153,8 +153,9 @@ func knownText(c *analytics.ClaimingConversion, value []byte) (text string, lead
 	return text, lead
 }
 
-func linkText(c *analytics.ClaimingConversion, value []byte) string {
-	if c.VisitorID == "" {
+// linkText says that a visitor is not known to be linked to a customer.
+func linkText(visitor string, value []byte) string {
+	if visitor == "" {
 		return ""
 	}
 	if value == nil {
@@ -162,8 +163,8 @@ func linkText(c *analytics.ClaimingConversion, value []byte) string {
 	}
 	if visitors, err := conversions.LinksIn(value); err != nil {
 		return "the visitors of its customer cannot be read: " + err.Error()
-	} else if !slices.Contains(visitors, c.VisitorID) {
-		return fmt.Sprintf("its visitor %s is not known to be linked to its customer", c.VisitorID)
+	} else if !slices.Contains(visitors, visitor) {
+		return fmt.Sprintf("its visitor %s is not known to be linked to its customer", visitor)
 	}
 	return ""
 }

@@ -127,6 +127,8 @@ func (v *Verifier) ofRedis(places []place, audit *analytics.Audit, r *Report, sc
 		{"remembered conversions", unlessLost(func(ctx context.Context) (analytics.Findings, error) {
 			return v.conversions(ctx, places, audit, r, scope)
 		})},
+		{"identity links", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.links(ctx, places, audit, scope) })},
+		{"members", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.members(ctx, places, audit, r, scope) })},
 		{"ledgers", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.rewards(ctx, places, audit, r, scope) })},
 		{"holds", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.holds(ctx, places, audit, r) })},
 		{"budgets", unlessLost(func(ctx context.Context) (analytics.Findings, error) { return v.budgets(ctx, r, scope) })},
