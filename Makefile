@@ -66,6 +66,10 @@ chaos: ## everything breaks at once under load, then the books are judged and co
 soak: ## an hour of traffic and faults, in which nothing may grow for ever (SEED=… MINUTES=60 RATE=300)
 	CHAOS_SOAK=1 CHAOS_SEED=$(SEED) CHAOS_RATE=$(RATE) CHAOS_MINUTES=$${MINUTES:-60} $(GO) test -run '^TestChaos_' -count 1 -timeout 12h -v ./internal/e2e
 
+.PHONY: model
+model: ## check the protocol as a model, in all of its states, and that each guard is needed (needs spin and gcc; ARGS=-short)
+	$(GO) run ./docs/model $(ARGS)
+
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint with the direction of dependencies
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }
