@@ -10,6 +10,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/pressly/goose/v3"
+
+	"github.com/grapevinehq/grapevine/analytics/quote"
 )
 
 //go:embed schema
@@ -34,7 +36,7 @@ func (b *Books) createDatabase(ctx context.Context) error {
 		return fmt.Errorf("open ClickHouse at %v: %w", b.options.Addr, err)
 	}
 	defer conn.Close() //nolint:errcheck // one statement only
-	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quoted(b.options.Database)); err != nil {
+	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quote.Name(b.options.Database)); err != nil {
 		return fmt.Errorf("create database %s in ClickHouse: %w", b.options.Database, err)
 	}
 	return nil
@@ -84,16 +86,4 @@ func (b *Books) replaceViews(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// quoted is an identifier between backticks.
-func quoted(name string) string {
-	out := []byte{'`'}
-	for i := range len(name) {
-		if name[i] == '`' || name[i] == '\\' {
-			out = append(out, '\\')
-		}
-		out = append(out, name[i])
-	}
-	return string(append(out, '`'))
 }
