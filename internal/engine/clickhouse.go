@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ type ClickHouseOptions struct {
 	Native     Port      // native protocol
 	HTTP       Port      // HTTP interface
 	ConfigFile string    // further server configuration (XML or YAML), for example of users; may be empty; user default stays without password
+	UsersFile  string    // users (XML) instead of user default alone, without ConfigFile; user default must stay in it without password
 	Args       []string  // further arguments of `clickhouse local`
 	Database   string    // made before anything listens, where it is missing; may be empty
 	Restart    bool      // start it again when it ends by itself, up to 5 times in a minute
@@ -70,6 +72,11 @@ func startClickHouse(ctx context.Context, o ClickHouseOptions) (*ClickHouse, err
 	if o.Dir, err = makeFolder(clickHouseName, o.Dir); err != nil {
 		return nil, err
 	}
+	if o.UsersFile != "" {
+		if o.ConfigFile, err = withUsers(o.UsersFile, o.Dir); err != nil {
+			return nil, err
+		}
+	}
 	spec.logFile = filepath.Join(o.Dir, "clickhouse.log")
 	spec.args = append(spec.args, clickHouseArgs(o, native, http)...)
 	spec.env = []string{"CLICKHOUSE_HISTORY_FILE=" + filepath.Join(o.Dir, "history")}
@@ -87,6 +94,31 @@ func startClickHouse(ctx context.Context, o ClickHouseOptions) (*ClickHouse, err
 		return nil, err
 	}
 	return server, nil
+}
+
+// withUsers writes a configuration into the data folder that names the file of users. What
+// ClickHouse tells of itself needs a right then, as on a server that is installed.
+func withUsers(file, dir string) (config string, err error) {
+	if file, err = filepath.Abs(file); err != nil {
+		return "", fmt.Errorf("start ClickHouse: find its users: %w", err)
+	}
+	if _, err := os.Stat(file); err != nil {
+		return "", fmt.Errorf("start ClickHouse: find its users: %w", err)
+	}
+	text, err := xml.Marshal(struct {
+		XMLName xml.Name `xml:"clickhouse"`
+		Users   string   `xml:"users_config"`
+		System  int      `xml:"access_control_improvements>select_from_system_db_requires_grant"`
+		Schema  int      `xml:"access_control_improvements>select_from_information_schema_requires_grant"`
+	}{Users: file, System: 1, Schema: 1})
+	if err != nil {
+		return "", fmt.Errorf("start ClickHouse: name its users: %w", err)
+	}
+	config = filepath.Join(dir, "config.xml")
+	if err := os.WriteFile(config, text, 0o600); err != nil {
+		return "", fmt.Errorf("start ClickHouse: name its users: %w", err)
+	}
+	return config, nil
 }
 
 // clickHouseProgram finds what to run; its arguments are still to be added.

@@ -20,6 +20,7 @@ type Options struct {
 	HTTP       Port // of ClickHouse
 
 	ClickHouseConfig string    // as ClickHouseOptions.ConfigFile
+	ClickHouseUsers  string    // as ClickHouseOptions.UsersFile
 	Database         string    // as ClickHouseOptions.Database
 	Progress         io.Writer // told of fetches and restarts; nil is standard error
 }
@@ -119,7 +120,7 @@ func (e *Engines) startAll(ctx context.Context, o Options) error {
 	start(func() (err error) {
 		e.ClickHouse, err = StartClickHouse(ctx, ClickHouseOptions{
 			Dir: filepath.Join(o.Dir, "clickhouse"), Native: o.ClickHouse, HTTP: o.HTTP,
-			ConfigFile: o.ClickHouseConfig, Database: o.Database, Restart: true, Progress: o.Progress,
+			ConfigFile: o.ClickHouseConfig, UsersFile: o.ClickHouseUsers, Database: o.Database, Restart: true, Progress: o.Progress,
 		})
 		return err
 	})
