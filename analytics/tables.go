@@ -2,7 +2,9 @@ package analytics
 
 import (
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -19,3 +21,18 @@ var tableNames = func() map[string]bool {
 	}
 	return names
 }()
+
+// TableNames are the tables of the schema.
+func TableNames() []string { return slices.Sorted(maps.Keys(tableNames)) }
+
+// ViewNames are the views of the schema, by the names of their files.
+func ViewNames() []string {
+	files, err := fs.Glob(schema, "schema/views/*.sql")
+	if err != nil {
+		panic(err) // the pattern is constant
+	}
+	for i, f := range files {
+		_, files[i], _ = strings.Cut(strings.TrimSuffix(path.Base(f), ".sql"), "_")
+	}
+	return files
+}

@@ -20,7 +20,7 @@ const settingsIntro = `# Settings of a worker
 A worker reads its settings from a YAML file (` + "`--config FILE`" + `) and from the
 environment, which goes before the file. Every key has a variable: ` + "`GRAPEVINE_`" + ` and
 the path in capitals with ` + "`_`" + `, so ` + "`kafka.brokers`" + ` is ` + "`GRAPEVINE_KAFKA_BROKERS`" + `.
-Lists are separated by commas there, and maps of lists are written as ` + "`key=value,key=value`" + `; an empty variable counts as unset. The
+Lists are separated by commas there, and maps are written as ` + "`key=value,key=value`" + `; an empty variable counts as unset. The
 defaults reach what ` + "`grapevine up`" + ` starts.
 
 Durations are written as ` + "`500ms`" + `, ` + "`30s`" + `, ` + "`10m`" + ` or ` + "`72h`" + `. Paths are relative to where

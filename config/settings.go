@@ -21,6 +21,8 @@ type Settings struct {
 	Programs string `json:"programs" jsonschema:"minLength=1"`
 	// ReloadInterval is how often the programs are looked at for changes.
 	ReloadInterval time.Duration `json:"reload_interval"`
+	// Access is what `grapevine access apply` gives the people who may see the books.
+	Access Access `json:"access"`
 	// HTTP serves health, metrics, member progress and the dashboard.
 	HTTP HTTP `json:"http"`
 	// Batch bounds what is worked on at once.
@@ -229,6 +231,23 @@ func addresses(one string, many []string) []string {
 	return []string{one}
 }
 
+// Access settings. Who may see what stands in the programs.
+type Access struct {
+	strict.At `json:"-"`
+	// Passwords are those of the people, by login, as `acme__ana`; `acme__ana=PASSWORD,acme__olaf=OTHER` in the environment. Each has 12 bytes at least, and only its hash is stored.
+	Passwords map[string]Secret `json:"passwords"`
+	// PasswordsDir is a folder with a file for each login that holds the password.
+	PasswordsDir string `json:"passwords_dir"`
+	// MaxTime is how long a query of theirs may take; it counts in seconds.
+	MaxTime time.Duration `json:"max_time"`
+	// MaxMemory is how many bytes a query may take; all queries of one person at once may take twice that.
+	MaxMemory int64 `json:"max_memory" jsonschema:"minimum=10485760"`
+	// MaxRows is how many rows a query may return.
+	MaxRows int64 `json:"max_rows" jsonschema:"minimum=1"`
+	// MaxQueries is how many queries of one person run at once.
+	MaxQueries int `json:"max_queries" jsonschema:"minimum=1,maximum=10000"`
+}
+
 // HTTP settings.
 type HTTP struct {
 	strict.At `json:"-"`
@@ -279,6 +298,7 @@ func Defaults() Settings {
 		},
 		Programs:        "programs.yaml",
 		ReloadInterval:  2 * time.Second,
+		Access:          Access{MaxTime: time.Minute, MaxMemory: 2 << 30, MaxRows: 1_000_000, MaxQueries: 10},
 		HTTP:            HTTP{Addr: "127.0.0.1:8080"},
 		Batch:           Batch{MaxEvents: 20_000, MaxBytes: 32 << 20, MaxWait: 200 * time.Millisecond, InFlight: 3},
 		DedupeRetention: 72 * time.Hour,

@@ -26,6 +26,7 @@ func (s *Settings) check(problems *Problems) {
 	s.Kafka.check(problems)
 	s.Redis.check(problems)
 	s.ClickHouse.check(problems)
+	s.Access.check(problems)
 	c := section{problems, "", s.At}
 	c.listen("http.addr", s.HTTP.Addr, s.Node().Get("http").Get("addr"))
 	s.HTTP.check(problems)

@@ -18,6 +18,7 @@ func commands() []*cobra.Command {
 		newDeadLettersCommand(),
 		newRebuildCommand(),
 		newMigrateCommand(),
+		newAccessCommand(),
 		newCheckCommand(),
 	}
 }

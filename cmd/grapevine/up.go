@@ -19,7 +19,7 @@ const upDatabase = "referral"
 // enginePorts are the flags that say where the embedded engines listen.
 type enginePorts struct {
 	kafka, redis, native, http int
-	dataDir                    string
+	dataDir, users             string
 }
 
 func (p *enginePorts) flags(f *pflag.FlagSet) {
@@ -28,6 +28,7 @@ func (p *enginePorts) flags(f *pflag.FlagSet) {
 	f.IntVar(&p.native, "clickhouse-port", 9000, "port of ClickHouse's native protocol")
 	f.IntVar(&p.http, "clickhouse-http-port", 8123, "port of ClickHouse's HTTP interface")
 	f.StringVar(&p.dataDir, "data-dir", "", "keep the data in this folder between runs (default: a temporary one)")
+	f.StringVar(&p.users, "clickhouse-users", "", "users of ClickHouse beside default, a `file` that grapevine access apply wrote")
 }
 
 // check tells what is no port; 0 chooses one.
@@ -48,7 +49,9 @@ func (p *enginePorts) start(ctx context.Context, progress io.Writer) (*engine.En
 		ClickHouse: engine.Port{Number: p.native, Change: "--clickhouse-port"},
 		HTTP:       engine.Port{Number: p.http, Change: "--clickhouse-http-port"},
 		Database:   upDatabase,
-		Progress:   progress,
+
+		ClickHouseUsers: p.users,
+		Progress:        progress,
 	})
 }
 

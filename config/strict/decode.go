@@ -255,9 +255,25 @@ func splitMap(n *Node) *Node {
 	return out
 }
 
+// single makes a map of values out of a map of lists. It is nil when a list has more
+// than one.
+func single(n *Node) *Node {
+	for i := range n.Pairs {
+		list := n.Pairs[i].Value
+		if len(list.Items) != 1 {
+			return nil
+		}
+		n.Pairs[i].Value = list.Items[0]
+	}
+	return n
+}
+
 func (d *Decoder) mapping(n *Node, path string, v reflect.Value, c constraints) {
-	if n.Kind == Loose && v.Type().Elem().Kind() == reflect.Slice {
+	if n.Kind == Loose {
 		pairs := splitMap(n)
+		if pairs != nil && v.Type().Elem().Kind() != reflect.Slice {
+			pairs = single(pairs)
+		}
 		if pairs == nil {
 			d.Problems.Add(n.Pos, path, "must be key=value, separated by commas")
 			return

@@ -18,8 +18,8 @@ const (
 	List
 	Map
 	// Loose is a scalar that came as bare text, from the environment: it takes
-	// the type that is asked for, a list is separated by commas, and so is a map
-	// of lists, written as key=value.
+	// the type that is asked for, a list is separated by commas, and so is a map,
+	// written as key=value.
 	Loose
 )
 
