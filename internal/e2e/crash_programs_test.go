@@ -18,6 +18,7 @@ orgs:
       - {id: seen, when: 'stats.unique_clicks >= 1'}
     programs:
       - id: shop
+        goals: [{id: decade, metric: revenue, target: 100000, from: 2010-01-01T00:00:00Z, to: 2020-01-01T00:00:00Z}]
         versions:
           - valid_from: 2010-01-01T00:00:00Z
             currency: USD
