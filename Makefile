@@ -58,6 +58,10 @@ judge: ## judge the books of an installation at rest by its topics and the contr
 rolling: ## restart four workers one by one under load, and measure for how long a partition stands still (STALL=5s)
 	GRAPEVINE_STALL=$${STALL:-5s} $(GO) test -run '^TestRolling_' -count 1 -v ./internal/e2e
 
+.PHONY: shutdown
+shutdown: ## ask a worker to stop in every state: joining, taking over, in mid-batch of each stage
+	SHUTDOWN_STATES=all $(GO) test -run '^TestShutdown_' -count 1 -v ./internal/e2e
+
 .PHONY: chaos
 chaos: ## everything breaks at once under load, then the books are judged and compared (SEED=… MINUTES=10 RATE=300)
 	CHAOS_SEED=$(SEED) CHAOS_RATE=$(RATE) CHAOS_MINUTES=$${MINUTES:-10} $(GO) test -run '^TestChaos_' -count 1 -timeout 12h -v ./internal/e2e

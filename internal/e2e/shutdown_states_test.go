@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"math/rand/v2"
+	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -8,6 +11,59 @@ import (
 
 	"github.com/grapevinehq/grapevine/internal/enginetest"
 )
+
+// states are where a worker falls asleep, is asked to stop, and wakes up: taking a
+// partition over, and in mid-batch of each stage and of what is due by the clock.
+var states = []struct{ over, point string }{
+	{"members", "clicks/take over/before"},
+	{"members", "members/share/middle"},
+	{"clicks", "clicks/journal/before"},
+	{"conversions and holds due", "conversions/claim/middle"},
+	{"conversions and holds due", "credits/draw/before"},
+	{"conversions and holds due", "credits by the clock/journal/after"},
+	{"fulfillments and decisions", "fulfillments/journal/after"},
+}
+
+// A worker that is asked to stop in any of these states does so with 0, in time, and
+// in the end the books are those of one that was not. Three of them are drawn;
+// SHUTDOWN_STATES=all tries all (make shutdown).
+func TestShutdown_in_any_state(t *testing.T) {
+	t.Parallel()
+	m := newMatrix(t, crashPrograms)
+	const timeout = 10 * time.Second
+	m.settings["SHUTDOWN_TIMEOUT"] = timeout.String()
+	tried := slices.Clone(states)
+	if os.Getenv("SHUTDOWN_STATES") != "all" {
+		rand.Shuffle(len(tried), func(i, j int) { tried[i], tried[j] = tried[j], tried[i] })
+		tried = tried[:3]
+	}
+	var deaths []death
+	for _, s := range tried {
+		deaths = append(deaths, death{point: point{slices.IndexFunc(inputs, func(i input) bool { return i.name == s.over }), s.point}})
+	}
+	rounds := m.cast(deaths)
+	m.publish(before(rounds))
+	m.start()
+	m.awaitRest()
+	for _, r := range rounds {
+		m.arm(r.name + " asleep")
+		m.begin(r)
+		if strings.Contains(r.name, "take over") {
+			m.worker.stopsWithin(timeout)
+			m.worker = m.launch("run")
+		}
+		await(t, crashPatience, r.String(), func() bool { return !m.armed() })
+		time.Sleep(50 * time.Millisecond) // until it sleeps
+		m.worker.signal(syscall.SIGTERM)
+		m.worker.signal(syscall.SIGCONT)
+		m.worker.endsWithin(timeout)
+		t.Log("at " + r.name)
+		m.start()
+	}
+	m.end()
+	compareCrash(m.reference, m.world)
+	m.checkMessages()
+}
 
 // A worker that waits to be let into the group, as another member does not answer, stops.
 func TestShutdown_while_joining(t *testing.T) {
