@@ -31,7 +31,7 @@ func (c *Cluster) Lags(ctx context.Context, inputs ...string) ([]Lag, error) {
 		return nil, err
 	}
 	// The commits come first, so that none is ahead of the end read for it.
-	commits, err := c.committed(ctx, partitions)
+	commits, err := settled(ctx, func() (map[topicPartition]Commit, error) { return c.committed(ctx, partitions) })
 	if err != nil {
 		return nil, err
 	}

@@ -28,19 +28,24 @@ const (
 // just made, a broker that went away, and what our connections know of either.
 const settleWithin = 15 * time.Second
 
-// logOffsets asks the leaders for one end of the logs, and again while a broker
-// answers that it does not lead (yet, or any more).
-func (c *Cluster) logOffsets(ctx context.Context, partitions []topicPartition, end int64) (map[topicPartition]int64, error) {
+// settled asks, and again while a broker answers that it does not lead, or does not
+// coordinate the group (yet, or any more).
+func settled[A any](ctx context.Context, ask func() (A, error)) (A, error) {
 	bounded, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
 	retry := backoff{first: 10 * time.Millisecond, most: 200 * time.Millisecond}
 	for {
-		offsets, err := c.askOffsets(ctx, partitions, end)
+		answer, err := ask()
 		var code kafka.Error
 		if err == nil || !errors.As(err, &code) || !code.Temporary() || retry.wait(bounded) != nil {
-			return offsets, err
+			return answer, err
 		}
 	}
+}
+
+// logOffsets asks the leaders for one end of the logs.
+func (c *Cluster) logOffsets(ctx context.Context, partitions []topicPartition, end int64) (map[topicPartition]int64, error) {
+	return settled(ctx, func() (map[topicPartition]int64, error) { return c.askOffsets(ctx, partitions, end) })
 }
 
 // askOffsets asks once: one request a broker.
