@@ -312,12 +312,12 @@ func TestGroup_ends_a_generation_that_its_heartbeats_learn_is_over(t *testing.T)
 	}
 }
 
-// refuseHeartbeats answers the next of our own heartbeats with an error.
-// kafka-go's speak version 0 and are not touched.
+// refuseHeartbeats answers the next of our own heartbeats with an error. They speak
+// version 2; kafka-go's speak version 0, those of the broker's own sessions a later one.
 func refuseHeartbeats(c *kfake.Cluster, n int, with *kerr.Error) <-chan struct{} {
 	refused := make(chan struct{}, 1)
 	c.ControlKey(int16(kmsg.Heartbeat), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		if n == 0 || request.GetVersion() == 0 {
+		if n == 0 || request.GetVersion() != 2 {
 			return nil, nil, false
 		}
 		c.KeepControl()
