@@ -25,7 +25,7 @@ up: build ## the three engines alone
 .PHONY: test
 test: ## every test, on real engines, with the race detector where there is a C compiler
 	$(if $(RACE),,@echo "no C compiler: the tests run without the race detector")
-	$(GO) test $(RACE) -timeout 15m ./...
+	$(GO) test $(RACE) -timeout 25m ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for a while (FUZZTIME=30s each)
