@@ -7,7 +7,7 @@ import "strings"
 // alone of the former is compared, and of the latter nothing: the judge knows what a
 // budget may let through. What is hot is forgotten soon.
 var chaosPrograms = strings.NewReplacer("    programs:\n", `    budgets:
-      - {id: purse, period: week, limit_minor: 6000, currency: USD}
+      - {id: purse, period: week, limit_minor: 2100, currency: USD}
     programs:
 `, "            currency: USD\n", `            currency: USD
             dedupe_window: 1m

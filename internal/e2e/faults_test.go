@@ -33,11 +33,11 @@ func TestFaults_leave_no_trace(t *testing.T) {
 		t.Errorf("only %v before all was done: there must be more traffic", faults)
 	}
 	t.Log("finishing")
-	w.exitWhenIdle(60 * time.Second)
+	w.exitWhenIdle(3 * time.Minute)
 
 	t.Log("working the reference")
 	reference := w.reading([]byte(trafficPrograms))
-	reference.exitWhenIdle(60 * time.Second)
+	reference.exitWhenIdle(3 * time.Minute)
 	t.Log("comparing")
 	compareWorlds(reference, w)
 	t.Log("checking")

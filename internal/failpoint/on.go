@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // On tells whether this program was built with fail points.
@@ -17,6 +18,10 @@ const On = true
 // process that passes there next die of SIGKILL, or with [Asleep] after the name
 // stop until it gets SIGCONT, and the file is gone then.
 const Folder = "FAILPOINTS"
+
+// asleepWithin is until a signal to stop has surely reached this thread: it may run on
+// for a moment, and would carry out before its sleep what it shall do after.
+const asleepWithin = 100 * time.Millisecond
 
 // Asleep is put after the name of a point.
 const Asleep = " asleep"
@@ -38,6 +43,7 @@ func hit(name string) (slept bool) {
 	case name + Asleep:
 		if os.Remove(path) == nil {
 			kill(syscall.SIGSTOP)
+			time.Sleep(asleepWithin)
 			slept = true
 		}
 	}

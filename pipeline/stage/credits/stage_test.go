@@ -184,6 +184,7 @@ func TestStage_rows(t *testing.T) {
 		"reward_type": "cash", "amount_minor": int64(1000), "currency": "USD", "quantity": int64(0), "unit": "",
 		"remaining_minor": int64(1000), "remaining_quantity": int64(0), "conversion_id": "c1", "conversion_time": earns.ConversionTime,
 		"budget_id": "", "available_at": earns.ConversionTime, "reason": "", "day": int32(20_454), "withheld": int64(0),
+		"drawn_minor": int64(0), "drawn_currency": "", "drawn_period": "",
 	}
 	if got := w.rows[TableRewards]; len(got) != 1 || !reflect.DeepEqual(got[0], wantReward) {
 		t.Errorf("reward\ngot  %v\nwant %v", got, wantReward)
